@@ -1,0 +1,2 @@
+// Package bearer checks OAuth 2 bearer tokens in front of HTTP handlers.
+package bearer
