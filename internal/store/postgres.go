@@ -1,0 +1,114 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/stdlib"
+	"github.com/pressly/goose/v3"
+)
+
+// postgresDB is a pool of connections. pgx prepares each statement once per
+// connection by itself.
+type postgresDB struct{ pool *sql.DB }
+
+func openPostgres(ctx context.Context, cfg Config) (*postgresDB, error) {
+	conf, err := pgx.ParseConfig(cfg.URL)
+	if err != nil {
+		// pgx masks the password in this message.
+		return nil, fmt.Errorf("reading the database URL: %w", err)
+	}
+	if conf.ConnectTimeout == 0 {
+		conf.ConnectTimeout = 2 * time.Second
+	}
+	if conf.RuntimeParams["application_name"] == "" {
+		conf.RuntimeParams["application_name"] = "sluice"
+	}
+	pool := stdlib.OpenDB(*conf)
+	n := cfg.Connections
+	if n == 0 {
+		n = 16
+	}
+	pool.SetMaxOpenConns(n)
+	pool.SetMaxIdleConns(n)
+	if err := pool.PingContext(ctx); err != nil {
+		return nil, errors.Join(fmt.Errorf("opening database %s on %s: %w", conf.Database, conf.Host, err), pool.Close())
+	}
+	return &postgresDB{pool}, nil
+}
+
+func (db *postgresDB) name() string { return "postgres" }
+
+func (db *postgresDB) close() error { return db.pool.Close() }
+
+func (db *postgresDB) ping(ctx context.Context) error {
+	var n int
+	return db.pool.QueryRowContext(ctx, `SELECT 1`).Scan(&n)
+}
+
+func (db *postgresDB) migrate(ctx context.Context) (int, error) {
+	return migrate(ctx, goose.DialectPostgres, db.pool)
+}
+
+func (db *postgresDB) read(ctx context.Context, fn func(*Tx) error) error {
+	return db.transact(ctx, &sql.TxOptions{Isolation: sql.LevelRepeatableRead, ReadOnly: true}, fn)
+}
+
+func (db *postgresDB) write(ctx context.Context, fn func(*Tx) error) error {
+	return db.transact(ctx, nil, fn)
+}
+
+func (db *postgresDB) transact(ctx context.Context, opts *sql.TxOptions, fn func(*Tx) error) error {
+	tx, err := db.pool.BeginTx(ctx, opts)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = tx.Rollback() }() // does nothing after a commit
+	if err := fn(&Tx{plainTx{tx}}); err != nil {
+		return err
+	}
+	return tx.Commit()
+}
+
+func (db *postgresDB) Exec(ctx context.Context, query string, args ...any) (int64, error) {
+	return execOn(ctx, db.pool, query, args)
+}
+
+func (db *postgresDB) Query(ctx context.Context, scan func(Row) error, query string, args ...any) error {
+	rows, err := db.pool.QueryContext(ctx, query, args...)
+	return queryRows(rows, err, scan)
+}
+
+func (db *postgresDB) QueryRow(ctx context.Context, dest []any, query string, args ...any) error {
+	return db.pool.QueryRowContext(ctx, query, args...).Scan(dest...)
+}
+
+// plainTx is a transaction of database/sql.
+type plainTx struct{ tx *sql.Tx }
+
+func (t plainTx) Exec(ctx context.Context, query string, args ...any) (int64, error) {
+	return execOn(ctx, t.tx, query, args)
+}
+
+func (t plainTx) Query(ctx context.Context, scan func(Row) error, query string, args ...any) error {
+	rows, err := t.tx.QueryContext(ctx, query, args...)
+	return queryRows(rows, err, scan)
+}
+
+func (t plainTx) QueryRow(ctx context.Context, dest []any, query string, args ...any) error {
+	return t.tx.QueryRowContext(ctx, query, args...).Scan(dest...)
+}
+
+func execOn(ctx context.Context, on interface {
+	ExecContext(context.Context, string, ...any) (sql.Result, error)
+}, query string, args []any) (int64, error) {
+	r, err := on.ExecContext(ctx, query, args...)
+	if err != nil {
+		return 0, err
+	}
+	return r.RowsAffected()
+}

@@ -1,0 +1,203 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"log/slog"
+	"strings"
+	"time"
+
+	"github.com/sluicehq/sluice/internal/fault"
+)
+
+// Config says where the database is.
+type Config struct {
+	// URL is a PostgreSQL connection URL (postgres://…). Empty means SQLite.
+	URL string
+	// Path is the SQLite file; its directory is made when absent. Used when URL
+	// is empty.
+	Path string
+	// Timeout bounds every read and write whose context has no nearer deadline;
+	// 0 means 10 s. It is longer than SQLite's busy timeout of 5 s, so that a
+	// locked file is told as such.
+	Timeout time.Duration
+	// Connections is the most PostgreSQL connections held; 0 means 16.
+	Connections int
+	// Log receives what callers may not see; nil means slog.Default().
+	Log *slog.Logger
+}
+
+// Querier is what a *DB and a *Tx share: one statement at a time.
+type Querier interface {
+	// Exec runs a statement and returns how many rows it changed.
+	Exec(ctx context.Context, query string, args ...any) (int64, error)
+	// Query runs a statement that gives rows; scan is called once per row.
+	Query(ctx context.Context, scan func(Row) error, query string, args ...any) error
+	// QueryRow runs a statement that gives at most one row and scans it into
+	// dest. Without a row it returns ErrNoRow.
+	QueryRow(ctx context.Context, dest []any, query string, args ...any) error
+}
+
+// Row is one row of an answer.
+type Row interface {
+	Scan(dest ...any) error
+}
+
+// ErrNoRow is what QueryRow returns when there is no row.
+var ErrNoRow = sql.ErrNoRows
+
+// DB is an open database. It is safe for concurrent use.
+type DB struct {
+	backend
+	timeout time.Duration
+}
+
+// backend is what SQLite and PostgreSQL do differently.
+type backend interface {
+	Querier
+	read(ctx context.Context, fn func(*Tx) error) error
+	write(ctx context.Context, fn func(*Tx) error) error
+	ping(ctx context.Context) error
+	migrate(ctx context.Context) (int, error)
+	close() error
+	name() string
+}
+
+// Tx is a transaction; it ends with the function it was given to.
+type Tx struct{ Querier }
+
+// Open opens the database and checks that it answers. It does not migrate.
+func Open(ctx context.Context, cfg Config) (*DB, error) {
+	if cfg.Log == nil {
+		cfg.Log = slog.Default()
+	}
+	if cfg.Timeout == 0 {
+		cfg.Timeout = 10 * time.Second
+	}
+	var b backend
+	var err error
+	if cfg.URL != "" {
+		b, err = openPostgres(ctx, cfg)
+	} else {
+		b, err = openSQLite(ctx, cfg)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &DB{backend: b, timeout: cfg.Timeout}, nil
+}
+
+// Name returns "sqlite" or "postgres".
+func (db *DB) Name() string { return db.name() }
+
+// Close ends the writer after the writes it has accepted and closes every
+// connection.
+func (db *DB) Close() error { return db.close() }
+
+// Migrate brings the schema up to this program's version and returns how many
+// steps it took. Several processes may call it at once.
+func (db *DB) Migrate(ctx context.Context) (int, error) { return db.migrate(ctx) }
+
+// Ping reports whether the database can be read now.
+func (db *DB) Ping(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, min(db.timeout, 2*time.Second))
+	defer cancel()
+	return classify(db.ping(ctx))
+}
+
+// Read runs fn on one consistent snapshot.
+func (db *DB) Read(ctx context.Context, fn func(*Tx) error) error {
+	ctx, cancel := context.WithTimeout(ctx, db.timeout)
+	defer cancel()
+	return classify(db.read(ctx, fn))
+}
+
+// Write runs fn in a transaction and returns after its commit is durable. An
+// error from fn, or a panic in it, leaves nothing behind. fn may run on another
+// goroutine, but never after Write has returned; it must not wait for anything
+// but its own statements, because other writes wait for it.
+func (db *DB) Write(ctx context.Context, fn func(*Tx) error) error {
+	ctx, cancel := context.WithTimeout(ctx, db.timeout)
+	defer cancel()
+	return classify(db.write(ctx, fn))
+}
+
+// Exec runs one writing statement as a transaction of its own.
+func (db *DB) Exec(ctx context.Context, query string, args ...any) (int64, error) {
+	ctx, cancel := context.WithTimeout(ctx, db.timeout)
+	defer cancel()
+	n, err := db.backend.Exec(ctx, query, args...)
+	return n, classify(err)
+}
+
+// Query runs one reading statement.
+func (db *DB) Query(ctx context.Context, scan func(Row) error, query string, args ...any) error {
+	ctx, cancel := context.WithTimeout(ctx, db.timeout)
+	defer cancel()
+	return classify(db.backend.Query(ctx, scan, query, args...))
+}
+
+// QueryRow runs one reading statement that gives at most one row.
+func (db *DB) QueryRow(ctx context.Context, dest []any, query string, args ...any) error {
+	ctx, cancel := context.WithTimeout(ctx, db.timeout)
+	defer cancel()
+	return classify(db.backend.QueryRow(ctx, dest, query, args...))
+}
+
+// Next returns the next number of the named sequence, starting at 1. The
+// sequence is made on first use. It holds the sequence until the transaction
+// ends, so numbers have no holes.
+func (tx *Tx) Next(ctx context.Context, sequence string) (int64, error) {
+	var n int64
+	err := tx.QueryRow(ctx, []any{&n}, `INSERT INTO sequences (name, value) VALUES ($1, 1)
+		ON CONFLICT (name) DO UPDATE SET value = sequences.value + 1 RETURNING value`, sequence)
+	return n, err
+}
+
+// Millis turns a time into the form that columns hold: milliseconds since 1970
+// in UTC. The zero time becomes NULL.
+func Millis(t time.Time) any {
+	if t.IsZero() {
+		return nil
+	}
+	return t.UnixMilli()
+}
+
+// Time scans a millisecond column into *t; NULL becomes the zero time.
+func Time(t *time.Time) sql.Scanner { return timeScanner{t} }
+
+type timeScanner struct{ t *time.Time }
+
+func (s timeScanner) Scan(src any) error {
+	var n sql.Null[int64]
+	if err := n.Scan(src); err != nil {
+		return err
+	}
+	*s.t = time.Time{}
+	if n.Valid {
+		*s.t = time.UnixMilli(n.V).UTC()
+	}
+	return nil
+}
+
+// Contains returns a LIKE pattern that finds text anywhere in a lower-cased
+// column. Use it with ESCAPE '!'.
+func Contains(text string) string {
+	return "%" + strings.NewReplacer("!", "!!", "%", "!%", "_", "!_").Replace(strings.ToLower(text)) + "%"
+}
+
+// queryRows runs a query by the given function and walks through its rows.
+func queryRows(rows *sql.Rows, err error, scan func(Row) error) error {
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		if err := scan(rows); err != nil {
+			return err
+		}
+	}
+	return rows.Err()
+}
+
+func closed() error { return fault.New(fault.Unavailable, "The server is stopping.") }

@@ -1,0 +1,280 @@
+package store_test
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/sluicehq/sluice/internal/fault"
+	"github.com/sluicehq/sluice/internal/store"
+	"github.com/sluicehq/sluice/internal/store/storetest"
+)
+
+func count(t *testing.T, db *store.DB) (n int) {
+	t.Helper()
+	if err := db.QueryRow(t.Context(), []any{&n}, `SELECT COUNT(*) FROM sequences`); err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+func insert(ctx context.Context, q store.Querier, name string) error {
+	_, err := q.Exec(ctx, `INSERT INTO sequences (name, value) VALUES ($1, 1)`, name)
+	return err
+}
+
+func TestWriteKeepsAllOrNothing(t *testing.T) {
+	t.Parallel()
+	db := storetest.Open(t)
+	boom := errors.New("boom")
+	err := db.Write(t.Context(), func(tx *store.Tx) error {
+		if err := insert(t.Context(), tx, "a"); err != nil {
+			return err
+		}
+		return boom
+	})
+	if !errors.Is(err, boom) || count(t, db) != 0 {
+		t.Fatalf("error %v, %d rows; want boom and none", err, count(t, db))
+	}
+	if err := insert(t.Context(), db, "a"); err != nil || count(t, db) != 1 {
+		t.Fatalf("error %v, %d rows; want one", err, count(t, db))
+	}
+}
+
+// Writes that share a commit must not share their failures.
+func TestConcurrentWritesFailAlone(t *testing.T) {
+	t.Parallel()
+	db := storetest.Open(t)
+	var wg sync.WaitGroup
+	errs := make([]error, 200)
+	for i := range errs {
+		wg.Go(func() {
+			errs[i] = db.Write(context.Background(), func(tx *store.Tx) error {
+				if err := insert(context.Background(), tx, fmt.Sprint(i)); err != nil {
+					return err
+				}
+				if i%2 == 1 {
+					return errors.New("odd")
+				}
+				return nil
+			})
+		})
+	}
+	wg.Wait()
+	for i, err := range errs {
+		if (err != nil) != (i%2 == 1) {
+			t.Errorf("write %d: %v", i, err)
+		}
+	}
+	if n := count(t, db); n != 100 {
+		t.Errorf("%d rows, want 100", n)
+	}
+}
+
+func TestPanicReachesTheCallerAndLeavesNothing(t *testing.T) {
+	t.Parallel()
+	db := storetest.Open(t)
+	func() {
+		defer func() {
+			if p := recover(); p != "boom" {
+				t.Errorf("recovered %v", p)
+			}
+		}()
+		_ = db.Write(t.Context(), func(tx *store.Tx) error {
+			_ = insert(t.Context(), tx, "a")
+			panic("boom")
+		})
+	}()
+	if err := insert(t.Context(), db, "b"); err != nil || count(t, db) != 1 {
+		t.Fatalf("after the panic: %v, %d rows", err, count(t, db))
+	}
+}
+
+func TestSequenceHasNoHolesNorDoubles(t *testing.T) {
+	t.Parallel()
+	db := storetest.Open(t)
+	var mu sync.Mutex
+	seen := map[int64]bool{}
+	var wg sync.WaitGroup
+	for range 50 {
+		wg.Go(func() {
+			var n int64
+			err := db.Write(context.Background(), func(tx *store.Tx) (err error) {
+				n, err = tx.Next(context.Background(), "user")
+				return err
+			})
+			mu.Lock()
+			defer mu.Unlock()
+			if err != nil || seen[n] || n < 1 || n > 50 {
+				t.Errorf("got %d, %v", n, err)
+			}
+			seen[n] = true
+		})
+	}
+	wg.Wait()
+}
+
+func TestErrorsBecomeFaults(t *testing.T) {
+	t.Parallel()
+	db := storetest.Open(t)
+	if err := insert(t.Context(), db, "a"); err != nil {
+		t.Fatal(err)
+	}
+	if err := insert(t.Context(), db, "a"); !fault.Is(err, fault.Conflict) {
+		t.Errorf("doubled key: %v, want a conflict", err)
+	}
+	var n int
+	if err := db.QueryRow(t.Context(), []any{&n}, `SELECT value FROM sequences WHERE name = $1`, "none"); !errors.Is(err, store.ErrNoRow) {
+		t.Errorf("no row: %v", err)
+	}
+	if _, err := db.Exec(t.Context(), `INSERT INTO nowhere VALUES (1)`); err == nil || fault.KindOf(err) != fault.Internal {
+		t.Errorf("bad SQL: %v, want an internal error", err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := insert(ctx, db, "b"); !fault.Is(err, fault.Unavailable) {
+		t.Errorf("cancelled: %v, want unavailable", err)
+	}
+}
+
+func TestAfterCloseEverythingIsUnavailable(t *testing.T) {
+	t.Parallel()
+	db, err := store.Open(t.Context(), storetest.Config(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := db.Exec(t.Context(), `SELECT 1`); err == nil {
+		t.Error("a write after Close succeeded")
+	}
+	if err := db.Ping(t.Context()); err == nil {
+		t.Error("a ping after Close succeeded")
+	}
+}
+
+func TestFourStartersMigrateOnce(t *testing.T) {
+	t.Parallel()
+	cfg := storetest.Config(t)
+	var wg sync.WaitGroup
+	steps := make([]int, 4)
+	for i := range steps {
+		wg.Go(func() {
+			db, err := store.Open(context.Background(), cfg)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			defer db.Close()
+			if steps[i], err = db.Migrate(context.Background()); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+	total := 0
+	for _, n := range steps {
+		total += n
+	}
+	if total < 2 {
+		t.Errorf("%v steps; want every migration taken", steps)
+	}
+}
+
+func TestTimesAreMillisecondsAndNull(t *testing.T) {
+	t.Parallel()
+	db := storetest.Open(t)
+	at := time.Date(2026, 2, 3, 4, 5, 6, 789e6, time.UTC)
+	_, err := db.Exec(t.Context(), `INSERT INTO signing_keys (id, algorithm, private_key, created_at) VALUES ($1, $2, $3, $4)`,
+		"k", "RS256", []byte{0, 1, 255}, store.Millis(at))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got time.Time
+	var key []byte
+	if err := db.QueryRow(t.Context(), []any{&key, store.Time(&got)}, `SELECT private_key, created_at FROM signing_keys WHERE id = $1`, "k"); err != nil {
+		t.Fatal(err)
+	}
+	if !got.Equal(at) || len(key) != 3 || key[2] != 255 {
+		t.Errorf("got %v %v", got, key)
+	}
+	if store.Millis(time.Time{}) != nil {
+		t.Error("the zero time is not NULL")
+	}
+}
+
+// A file that was removed still takes writes that are lost on restart.
+func TestRemovedFileIsNoticed(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "sluice.db")
+	db, err := store.Open(t.Context(), store.Config{Path: path})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	if _, err := db.Migrate(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Remove(path); err != nil {
+		t.Fatal(err)
+	}
+	if err := insert(t.Context(), db, "a"); !fault.Is(err, fault.Unavailable) {
+		t.Errorf("write: %v, want unavailable", err)
+	}
+	if err := db.Ping(t.Context()); !fault.Is(err, fault.Unavailable) {
+		t.Errorf("ping: %v, want unavailable", err)
+	}
+}
+
+func TestLockedFileIsUnavailableAndRecovers(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "sluice.db")
+	db, err := store.Open(t.Context(), store.Config{Path: path, Timeout: 200 * time.Millisecond})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	if _, err := db.Migrate(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	other, err := sql.Open("sqlite", "file:"+path+"?_txlock=immediate")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer other.Close()
+	tx, err := other.Begin()
+	if err != nil {
+		t.Fatal(err)
+	}
+	// The first write holds the queue in SQLite's busy timeout; the second waits behind it.
+	go func() { _ = insert(context.Background(), db, "first") }()
+	if err := insert(t.Context(), db, "second"); !fault.Is(err, fault.Unavailable) {
+		t.Errorf("write on a locked file: %v, want unavailable", err)
+	}
+	var n int
+	if err := db.QueryRow(t.Context(), []any{&n}, `SELECT COUNT(*) FROM sequences`); err != nil {
+		t.Errorf("reading beside the lock: %v", err)
+	}
+	if err := tx.Rollback(); err != nil {
+		t.Fatal(err)
+	}
+	for db.Ping(t.Context()) != nil || insert(t.Context(), db, "third") != nil {
+		if t.Context().Err() != nil {
+			t.Fatal("no write after the lock was gone")
+		}
+	}
+}
+
+func TestContainsEscapesWildcards(t *testing.T) {
+	t.Parallel()
+	if got := store.Contains("50%_Off!"); got != "%50!%!_off!!%" {
+		t.Errorf("got %q", got)
+	}
+}

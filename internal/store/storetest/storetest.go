@@ -1,0 +1,74 @@
+// Package storetest opens a fresh, migrated database for a test: SQLite in the
+// test's own directory, or a database of its own on the PostgreSQL server that
+// SLUICE_TEST_POSTGRES names. Only tests import it.
+package storetest
+
+import (
+	"context"
+	"crypto/rand"
+	"database/sql"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	_ "github.com/jackc/pgx/v5/stdlib" // registers the driver "pgx"
+
+	"github.com/sluicehq/sluice/internal/store"
+)
+
+// Open returns a migrated database that is closed, and on PostgreSQL dropped,
+// when the test ends.
+func Open(t testing.TB) *store.DB {
+	t.Helper()
+	db, err := store.Open(context.Background(), Config(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := db.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	if _, err := db.Migrate(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	return db
+}
+
+// Config returns where a fresh, empty database is, for tests that open it
+// themselves.
+func Config(t testing.TB) store.Config {
+	t.Helper()
+	server := os.Getenv("SLUICE_TEST_POSTGRES")
+	if server == "" {
+		return store.Config{Path: filepath.Join(t.TempDir(), "sluice.db")}
+	}
+	return store.Config{URL: create(t, server), Connections: 6}
+}
+
+// create makes a database on the server and returns its URL.
+func create(t testing.TB, server string) string {
+	t.Helper()
+	u, err := url.Parse(server)
+	if err != nil {
+		t.Fatal("SLUICE_TEST_POSTGRES is not a URL")
+	}
+	admin, err := sql.Open("pgx", server)
+	if err != nil {
+		t.Fatal(err)
+	}
+	name := "sluice_" + strings.ToLower(rand.Text()[:16])
+	if _, err := admin.Exec(`CREATE DATABASE ` + name); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if _, err := admin.Exec(`DROP DATABASE ` + name + ` WITH (FORCE)`); err != nil {
+			t.Error(err)
+		}
+		_ = admin.Close()
+	})
+	u.Path = "/" + name
+	return u.String()
+}
