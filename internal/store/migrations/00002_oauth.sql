@@ -3,7 +3,7 @@ CREATE TABLE clients (
     id            TEXT   PRIMARY KEY,
     name          TEXT   NOT NULL,
     secret_hash   TEXT   NOT NULL,        -- empty: a public client
-    grants        TEXT   NOT NULL,        -- space separated
+    grant_types   TEXT   NOT NULL,        -- space separated
     redirect_uris TEXT   NOT NULL,        -- space separated
     scope         TEXT   NOT NULL,        -- space separated: what may be asked for
     token_format  TEXT   NOT NULL,        -- opaque | jwt | empty: as the server is set
@@ -25,12 +25,10 @@ CREATE TABLE grants (
     nonce      TEXT   NOT NULL,
     auth_at    BIGINT NOT NULL,
     created_at BIGINT NOT NULL,
-    expires_at BIGINT NOT NULL,           -- no token of it lives longer
     revoked_at BIGINT
 );
 CREATE INDEX grants_client ON grants (client_id);
 CREATE INDEX grants_user ON grants (user_id);
-CREATE INDEX grants_expiry ON grants (expires_at);
 
 -- A request at /oauth/authorize while its user signs in and consents.
 CREATE TABLE authorization_requests (
@@ -44,14 +42,12 @@ CREATE TABLE authorization_requests (
 CREATE INDEX authorization_requests_expiry ON authorization_requests (expires_at);
 
 CREATE TABLE codes (
-    hash                  BYTEA  PRIMARY KEY,
-    grant_id              TEXT   NOT NULL REFERENCES grants (id) ON DELETE CASCADE,
-    client_id             TEXT   NOT NULL,
-    redirect_uri          TEXT   NOT NULL,
-    redirect_uri_sent     BIGINT NOT NULL,
-    code_challenge        TEXT   NOT NULL,
-    expires_at            BIGINT NOT NULL,
-    used_at               BIGINT
+    hash           BYTEA  PRIMARY KEY,
+    grant_id       TEXT   NOT NULL REFERENCES grants (id) ON DELETE CASCADE,
+    redirect_uri   TEXT   NOT NULL,       -- as sent; empty: the request named none
+    code_challenge TEXT   NOT NULL,       -- S256; empty: the request had none
+    expires_at     BIGINT NOT NULL,
+    used_at        BIGINT
 );
 CREATE INDEX codes_grant ON codes (grant_id);
 CREATE INDEX codes_expiry ON codes (expires_at);
@@ -72,7 +68,6 @@ CREATE INDEX access_tokens_expiry ON access_tokens (expires_at);
 CREATE TABLE refresh_tokens (
     hash       BYTEA  PRIMARY KEY,
     grant_id   TEXT   NOT NULL REFERENCES grants (id) ON DELETE CASCADE,
-    client_id  TEXT   NOT NULL,
     issued_at  BIGINT NOT NULL,
     expires_at BIGINT NOT NULL,
     used_at    BIGINT,
