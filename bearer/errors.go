@@ -1,0 +1,94 @@
+package bearer
+
+import (
+	"encoding/json"
+	"errors"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Error is a refusal as RFC 6750 §3 tells it.
+type Error struct {
+	// Status is the HTTP status: 400, 401, 403 or 503.
+	Status int
+	// Code is the error code; empty when the request carried no token at all.
+	Code string
+	// Description is a sentence for the client's developer.
+	Description string
+	// Scope is what the route asks for, with insufficient_scope.
+	Scope string
+	// RetryAfter is when a 503 may be tried again.
+	RetryAfter time.Duration
+}
+
+// Error returns the code and the description.
+func (e *Error) Error() string {
+	if e.Code == "" {
+		return e.Description
+	}
+	return e.Code + ": " + e.Description
+}
+
+func noToken() *Error {
+	return &Error{Status: http.StatusUnauthorized, Description: "a bearer token is needed"}
+}
+
+func invalidToken(text string) *Error {
+	return &Error{Status: http.StatusUnauthorized, Code: "invalid_token", Description: text}
+}
+
+func invalidRequest(text string) *Error {
+	return &Error{Status: http.StatusBadRequest, Code: "invalid_request", Description: text}
+}
+
+// Deny answers a request with err, which Authenticate returned; any error that is
+// no *Error becomes a 503.
+func (s *Server) Deny(w http.ResponseWriter, r *http.Request, err error) {
+	var e *Error
+	if !errors.As(err, &e) {
+		e = s.refusal(r.Context(), err)
+	}
+	h := w.Header()
+	if e.Status != http.StatusServiceUnavailable {
+		h.Set("WWW-Authenticate", s.challenge(e))
+	}
+	if e.RetryAfter > 0 {
+		h.Set("Retry-After", strconv.Itoa(int(e.RetryAfter/time.Second)))
+	}
+	h.Set("Content-Type", "application/json")
+	h.Set("Cache-Control", "no-store")
+	h.Set("X-Content-Type-Options", "nosniff")
+	w.WriteHeader(e.Status)
+	s.cfg.Body(w, r, e)
+}
+
+// challenge is the WWW-Authenticate header of RFC 6750 §3 and RFC 9728 §5.1. Its
+// texts are ours, so they need no escaping.
+func (s *Server) challenge(e *Error) string {
+	parts := []string{`realm="` + s.cfg.Realm + `"`}
+	add := func(name, value string) {
+		if value != "" {
+			parts = append(parts, name+`="`+value+`"`)
+		}
+	}
+	add("error", e.Code)
+	if e.Code != "" {
+		add("error_description", e.Description)
+	}
+	add("scope", e.Scope)
+	add("resource_metadata", s.metadata)
+	return "Bearer " + strings.Join(parts, ", ")
+}
+
+func writeBody(w http.ResponseWriter, _ *http.Request, e *Error) {
+	code := e.Code
+	if code == "" {
+		code = "unauthorized"
+	}
+	_ = json.NewEncoder(w).Encode(struct {
+		Error       string `json:"error"`
+		Description string `json:"error_description"`
+	}{code, e.Description})
+}

@@ -1,0 +1,273 @@
+package bearer
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+)
+
+// Config says what a Server checks with and how it answers.
+type Config struct {
+	// Validator tells what a token is. Needed.
+	Validator Validator
+	// Realm is named in challenges. Empty means "api".
+	Realm string
+	// Resource is this API's own identifier (RFC 9728 §2): an absolute URL
+	// without fragment. When set, challenges carry resource_metadata and Metadata
+	// answers. It is never taken from a request.
+	Resource string
+	// AuthorizationServers are the issuers named in the metadata.
+	AuthorizationServers []string
+	// Audience, when set, must be in a token's audience (RFC 9068 §4). A token
+	// that names no audience is refused then.
+	Audience string
+	// Leeway is how far clocks may differ for a token's beginning. 0 means 30 s.
+	// A token's end has a leeway of 5 s at most.
+	Leeway time.Duration
+	// Body writes the body of a refusal, after status and headers are set. Nil
+	// means a short JSON object with error and error_description.
+	Body func(w http.ResponseWriter, r *http.Request, e *Error)
+	// Log receives refusals and failures, never a token. Nil means
+	// slog.Default().
+	Log *slog.Logger
+	// Now is the clock. Nil means time.Now.
+	Now func() time.Time
+}
+
+// Server checks requests. It is safe for concurrent use.
+type Server struct {
+	cfg      Config
+	metadata string // the address of the RFC 9728 document
+}
+
+// expiryLeeway is how long a token outlives its end, for clocks that differ.
+const expiryLeeway = 5 * time.Second
+
+// New checks cfg, listing every problem, and returns a Server.
+func New(cfg Config) (*Server, error) {
+	var problems []error
+	if cfg.Validator == nil {
+		problems = append(problems, errors.New("bearer: Config.Validator is missing"))
+	}
+	if strings.ContainsAny(cfg.Realm, "\"\\\r\n") {
+		problems = append(problems, errors.New("bearer: Config.Realm has a quote, a backslash or a line break"))
+	}
+	if cfg.Realm == "" {
+		cfg.Realm = "api"
+	}
+	if cfg.Leeway == 0 {
+		cfg.Leeway = 30 * time.Second
+	}
+	if cfg.Log == nil {
+		cfg.Log = slog.Default()
+	}
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	if cfg.Body == nil {
+		cfg.Body = writeBody
+	}
+	s := &Server{cfg: cfg}
+	if cfg.Resource != "" {
+		u, err := url.Parse(cfg.Resource)
+		if err != nil || u.Host == "" || u.Fragment != "" {
+			problems = append(problems, errors.New("bearer: Config.Resource must be an absolute URL without fragment"))
+		} else {
+			s.metadata = u.Scheme + "://" + u.Host + metadataPath(u)
+		}
+	}
+	return s, errors.Join(problems...)
+}
+
+// Option is something a route asks of a token beyond being valid.
+type Option func(*route)
+
+type route struct {
+	scopes []string
+}
+
+// Scope asks for all of the given scopes.
+func Scope(scopes ...string) Option {
+	return func(r *route) { r.scopes = append(r.scopes, scopes...) }
+}
+
+// Require lets a request through to next when it carries a valid token that has
+// what the options ask for; FromContext gives the token there.
+func (s *Server) Require(next http.Handler, options ...Option) http.Handler {
+	var need route
+	for _, o := range options {
+		o(&need)
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		token, err := s.Authenticate(r)
+		if err == nil {
+			err = need.check(token)
+		}
+		if err != nil {
+			s.Deny(w, r, err)
+			return
+		}
+		next.ServeHTTP(w, r.WithContext(NewContext(r.Context(), token)))
+	})
+}
+
+// check decides from the facts; it runs on every request.
+func (n *route) check(t *Token) error {
+	for _, scope := range n.scopes {
+		if !t.HasScope(scope) {
+			return &Error{Status: http.StatusForbidden, Code: "insufficient_scope",
+				Description: "the token does not have the scope that this needs", Scope: strings.Join(n.scopes, " ")}
+		}
+	}
+	return nil
+}
+
+// Authenticate returns the request's token, or an *Error.
+func (s *Server) Authenticate(r *http.Request) (*Token, error) {
+	raw, err := credentials(r)
+	if err != nil {
+		return nil, err
+	}
+	t, err := s.cfg.Validator.Validate(r.Context(), raw)
+	if err == nil && t == nil {
+		err = errors.New("bearer: the validator returned neither token nor error")
+	}
+	if err != nil {
+		return nil, s.refusal(r.Context(), err)
+	}
+	return t, s.stands(t)
+}
+
+// refusal turns a validator's error into one for the caller.
+func (s *Server) refusal(ctx context.Context, err error) *Error {
+	if errors.Is(err, ErrInvalid) {
+		return invalidToken("the token is unknown, expired or revoked")
+	}
+	s.cfg.Log.WarnContext(ctx, "token not checked", "error", err)
+	return &Error{Status: http.StatusServiceUnavailable, Code: "temporarily_unavailable",
+		Description: "the token cannot be checked now; try again in a moment", RetryAfter: 2 * time.Second}
+}
+
+// stands checks the facts that hold for every route: time, audience, binding.
+func (s *Server) stands(t *Token) error {
+	now := s.cfg.Now()
+	switch {
+	case !t.Expiry.IsZero() && now.After(t.Expiry.Add(expiryLeeway)):
+		return invalidToken("the token has expired")
+	case t.NotBefore.After(now.Add(s.cfg.Leeway)) || t.IssuedAt.After(now.Add(s.cfg.Leeway)):
+		return invalidToken("the token is not valid yet")
+	case s.cfg.Audience != "" && !contains(t.Audience, s.cfg.Audience):
+		return invalidToken("the token is meant for another service")
+	case len(t.Confirmation) > 0 && string(t.Confirmation) != "null":
+		return invalidToken("the token is bound to a key, which this service does not check")
+	case t.Type != "" && !strings.EqualFold(t.Type, "Bearer"):
+		return invalidToken("the token is of another type")
+	}
+	return nil
+}
+
+func contains(list []string, want string) bool {
+	for _, s := range list {
+		if s == want {
+			return true
+		}
+	}
+	return false
+}
+
+// Metadata answers the protected resource document of RFC 9728, at the path that
+// MetadataPath gives.
+func (s *Server) Metadata() http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if s.cfg.Resource == "" {
+			http.NotFound(w, r)
+			return
+		}
+		w.Header().Set("Content-Type", "application/json")
+		w.Header().Set("Access-Control-Allow-Origin", "*")
+		_ = json.NewEncoder(w).Encode(struct {
+			Resource string   `json:"resource"`
+			Servers  []string `json:"authorization_servers,omitempty"`
+			Methods  []string `json:"bearer_methods_supported"`
+		}{s.cfg.Resource, s.cfg.AuthorizationServers, []string{"header"}})
+	})
+}
+
+// MetadataPath is where Metadata belongs: the well-known part stands before the
+// resource's own path (RFC 9728 §3.1). Empty without Config.Resource.
+func (s *Server) MetadataPath() string {
+	u, err := url.Parse(s.metadata)
+	if err != nil {
+		return ""
+	}
+	return u.Path
+}
+
+func metadataPath(u *url.URL) string {
+	return "/.well-known/oauth-protected-resource" + strings.TrimSuffix(u.EscapedPath(), "/")
+}
+
+// HasBearer reports whether the request's Authorization header is of the Bearer
+// scheme, for programs that also take another one.
+func HasBearer(r *http.Request) bool {
+	scheme, _, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+	return strings.EqualFold(scheme, "Bearer")
+}
+
+// maxToken is the longest token that is looked at.
+const maxToken = 8 << 10
+
+// credentials takes the token out of the Authorization header, the only place
+// where it is read (RFC 6750 §2: one method per request; §2.3 warns of queries).
+func credentials(r *http.Request) (string, error) {
+	headers := r.Header.Values("Authorization")
+	inQuery := strings.Contains(r.URL.RawQuery, "access_token=") && r.URL.Query().Has("access_token")
+	switch {
+	case len(headers) > 1:
+		return "", invalidRequest("more than one Authorization header")
+	case len(headers) == 1 && inQuery:
+		return "", invalidRequest("the token was sent in two ways")
+	case len(headers) == 0:
+		return "", noToken()
+	}
+	scheme, token, found := strings.Cut(headers[0], " ")
+	if !strings.EqualFold(scheme, "Bearer") {
+		if len(scheme) > 6 && strings.EqualFold(scheme[:6], "Bearer") {
+			return "", invalidRequest("a space is missing after Bearer")
+		}
+		return "", noToken()
+	}
+	token = strings.Trim(token, " ")
+	if !found || token == "" {
+		return "", invalidRequest("the token is missing after Bearer")
+	}
+	if len(token) > maxToken || !b64token(token) {
+		return "", invalidToken("the token has a form that no token has")
+	}
+	return token, nil
+}
+
+// b64token follows RFC 6750 §2.1.
+func b64token(s string) bool {
+	body := strings.TrimRight(s, "=")
+	for i := range len(body) {
+		c := body[i]
+		letter := c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9'
+		if !letter && !strings.ContainsRune("-._~+/", rune(c)) {
+			return false
+		}
+	}
+	return body != ""
+}
+
+// String keeps what a token says about itself out of logs by accident: it names
+// the subject and the client only.
+func (t *Token) String() string {
+	return fmt.Sprintf("token of %s for client %s", t.Subject, t.ClientID)
+}
