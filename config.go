@@ -1,0 +1,336 @@
+package sluice
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/url"
+	"runtime"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Role is the part of Sluice that a process plays.
+type Role string
+
+// The roles.
+const (
+	RoleAll     Role = "all"     // everything on one address
+	RoleAuth    Role = "auth"    // the authorization server and its pages
+	RoleProcess Role = "process" // the REST API behind the bearer check
+	RoleGateway Role = "gateway" // the bearer check in front of other services
+)
+
+// Config is everything that can be set. DefaultConfig holds the defaults;
+// LoadConfig reads files, environment and flags over them. The name behind each
+// field is its key in activiti-app.properties and application.properties.
+type Config struct {
+	// Addr is where the server listens, host:port. sluice.addr, or Server.port and
+	// server.address. Default 127.0.0.1:8080.
+	Addr string
+	// Data is the folder of the SQLite database. sluice.data. Default ./data.
+	Data string
+	// Database is a PostgreSQL URL (postgres://…); empty means SQLite in Data. It
+	// may hold a password and is never shown. sluice.database.
+	Database string
+	// Role is the part this process plays. sluice.role. Default all.
+	Role Role
+	// Demo adds well-known users and clients; on loopback addresses only.
+	// sluice.demo. Default false.
+	Demo bool
+	// Issuer is the authorization server's name and the beginning of its
+	// endpoints' addresses: a URL without query, fragment or slash at the end.
+	// sluice.issuer. Empty means http://localhost:<port>.
+	Issuer string
+	// InsecureHTTP allows an issuer with plain http on other hosts than this one.
+	// sluice.insecure-http. Default false.
+	InsecureHTTP bool
+	// LogLevel is debug, info, warn or error. sluice.log-level. Default info.
+	LogLevel string
+	// LogFormat is text or json. sluice.log-format. Default text.
+	LogFormat string
+	// ShutdownTimeout is how long requests in flight may take to end after
+	// SIGTERM. sluice.shutdown-timeout. Default 20s.
+	ShutdownTimeout time.Duration
+	// SessionTTL is how long a browser stays signed in. sluice.session-ttl.
+	// Default 12h.
+	SessionTTL time.Duration
+	// PasswordConcurrency is how many password hashes (19 MiB each) are computed
+	// at once. sluice.password-concurrency. Default: the number of processors.
+	PasswordConcurrency int
+
+	OAuth  OAuthConfig
+	Bearer BearerConfig
+	Users  UsersConfig
+	CORS   CORSConfig
+	// Routes are what the gateway forwards. zuul.routes.{name}.{path,url,stripPrefix},
+	// sluice.gateway.routes.{name}.{path,url,strip-path}.
+	Routes []RouteConfig
+}
+
+// OAuthConfig is how the authorization server behaves.
+type OAuthConfig struct {
+	// CodeTTL is how long an authorization code may be redeemed.
+	// sluice.oauth.code-ttl. Default 60s, at most 10m (RFC 6749 §4.1.2).
+	CodeTTL time.Duration
+	// AccessTTL is how long access tokens live, for clients that do not say.
+	// authentication.oauth.tokenValidityInSeconds, in seconds. Default 3600.
+	AccessTTL time.Duration
+	// RefreshTTL is how long a refresh token may lie unused, for clients that do
+	// not say. sluice.oauth.refresh-ttl. Default 720h.
+	RefreshTTL time.Duration
+	// RefreshGrace is how long a used refresh token may be repeated and gives the
+	// same successor; 0 turns it off. sluice.oauth.refresh-grace. Default 10s.
+	RefreshGrace time.Duration
+	// RequestTTL is how long a user may take to sign in and consent.
+	// sluice.oauth.authorization-request-ttl. Default 30m.
+	RequestTTL time.Duration
+	// JWT makes JWT the format of access tokens for clients that do not choose.
+	// authentication.oauth.jwt. Default false: opaque.
+	JWT bool
+	// CORSFilter applies the cors.* settings to the token, revocation and userinfo
+	// endpoints as well. authentication.oauth.corsFilter. Default false.
+	CORSFilter bool
+	// TokenParametersInQuery accepts the token endpoint's parameters in the
+	// address, as old documentation shows; they end up in logs then.
+	// sluice.oauth.token-parameters-in-query. Default false.
+	TokenParametersInQuery bool
+	// RefreshWithoutClientID takes a public client from its refresh token when the
+	// request names none, as js-api 10 does. sluice.oauth.refresh-without-client-id.
+	// Default true.
+	RefreshWithoutClientID bool
+	// BasicWithoutColon reads Basic credentials without a colon as a public
+	// client's id, as js-api 9.3 sends them. sluice.oauth.basic-without-colon.
+	// Default true.
+	BasicWithoutColon bool
+	// IgnorePublicClientSecret lets a public client present a secret, as ADF does;
+	// it is not looked at. sluice.oauth.ignore-public-client-secret. Default true.
+	IgnorePublicClientSecret bool
+	// PasswordError401 answers a wrong password of the password grant with 401
+	// instead of RFC 6749's 400. sluice.oauth.password-error-401. Default false.
+	PasswordError401 bool
+}
+
+// BearerConfig is how API calls are checked.
+type BearerConfig struct {
+	// Enabled is whether OAuth 2 is the way to call the API. When false, HTTP Basic
+	// is on and CheckToken is not used; tokens of this very server go on working.
+	// security.oauth2.authentication.enabled. Default true.
+	Enabled bool
+	// CheckToken is the introspection endpoint of another authorization server;
+	// empty means this server. security.oauth2.client.checkToken.
+	CheckToken string
+	// ClientID and ClientSecret authenticate at CheckToken.
+	// security.oauth2.client.clientId, security.oauth2.client.clientSecret.
+	ClientID, ClientSecret string
+	// InsecureIntrospection allows CheckToken to be plain http to another host.
+	// sluice.insecure-introspection. Default false.
+	InsecureIntrospection bool
+	// BasicAuth says whether HTTP Basic works; nil means exactly when Enabled is
+	// false. security.oauth2.basicAuth.enabled.
+	BasicAuth *bool
+}
+
+// Basic reports whether HTTP Basic works at the API.
+func (b BearerConfig) Basic() bool {
+	if b.BasicAuth != nil {
+		return *b.BasicAuth
+	}
+	return !b.Enabled
+}
+
+// UsersConfig is how the user that a token names is found.
+type UsersConfig struct {
+	// UseExternalID matches the external id instead of the e-mail address.
+	// security.authentication.use-externalid. Default false.
+	UseExternalID bool
+	// CaseSensitive compares names byte for byte.
+	// security.authentication.casesensitive. Default true.
+	CaseSensitive bool
+}
+
+// CORSConfig is which other sites' pages may call the API from a browser.
+type CORSConfig struct {
+	// Enabled turns it on. cors.enabled. Default false.
+	Enabled bool
+	// Origins are allowed origins; * allows all. cors.allowed.origins, with commas.
+	Origins []string
+	// OriginPatterns are allowed origins in which * stands for any part of a host
+	// name or port. cors.allowed.origin.patterns, with commas.
+	OriginPatterns []string
+	// Methods are the allowed methods. cors.allowed.methods, with commas.
+	Methods []string
+	// Headers are the allowed request headers. cors.allowed.headers, with commas.
+	Headers []string
+	// Exposed are the answer's headers that pages may read.
+	// cors.exposed.headers, with commas.
+	Exposed []string
+	// Credentials allows cookies and the like to be sent along.
+	// cors.support.credentials. Default true.
+	Credentials bool
+	// MaxAge is how long a browser may remember the permission.
+	// cors.preflight.maxage, in seconds. Default 10.
+	MaxAge time.Duration
+}
+
+// RouteConfig is one route of the gateway.
+type RouteConfig struct {
+	Name      string // what stands in the key
+	Path      string // the prefix that selects it, such as /bpm
+	URL       string // the upstream
+	StripPath bool   // whether Path is cut off; default true, as in Zuul
+}
+
+// DefaultConfig returns the defaults.
+func DefaultConfig() Config {
+	return Config{
+		Addr: "127.0.0.1:8080", Data: "./data", Role: RoleAll, LogLevel: "info", LogFormat: "text",
+		ShutdownTimeout: 20 * time.Second, SessionTTL: 12 * time.Hour, PasswordConcurrency: runtime.NumCPU(),
+		OAuth: OAuthConfig{
+			CodeTTL: time.Minute, AccessTTL: time.Hour, RefreshTTL: 720 * time.Hour, RefreshGrace: 10 * time.Second,
+			RequestTTL: 30 * time.Minute, RefreshWithoutClientID: true, BasicWithoutColon: true, IgnorePublicClientSecret: true,
+		},
+		Bearer: BearerConfig{Enabled: true},
+		Users:  UsersConfig{CaseSensitive: true},
+		CORS: CORSConfig{
+			Methods: []string{"GET", "POST", "HEAD", "OPTIONS", "PUT", "DELETE"},
+			Headers: []string{
+				"Authorization", "Content-Type", "Cache-Control", "X-Requested-With", "Accept", "Origin",
+				"Access-Control-Request-Method", "Access-Control-Request-Headers", "X-CSRF-Token",
+			},
+			Credentials: true, MaxAge: 10 * time.Second,
+		},
+	}
+}
+
+// issuer returns Issuer or its default.
+func (c Config) issuer() string {
+	if c.Issuer != "" {
+		return c.Issuer
+	}
+	_, port, err := net.SplitHostPort(c.Addr)
+	if err != nil || port == "" {
+		return "http://localhost:8080"
+	}
+	return "http://localhost:" + port
+}
+
+// problems collects what is wrong, each with its key and what to do.
+type problems []error
+
+func (p *problems) add(bad bool, key, format string, args ...any) {
+	if bad {
+		*p = append(*p, fmt.Errorf("%s: "+format, append([]any{key}, args...)...))
+	}
+}
+
+// Validate returns every problem of the configuration at once, joined, or nil.
+// No message holds a secret.
+func (c Config) Validate() error {
+	var p problems
+	c.validateServer(&p)
+	c.validateOAuth(&p)
+	c.validateBearer(&p)
+	c.validateCORS(&p)
+	return errors.Join(p...)
+}
+
+func (c Config) validateServer(p *problems) {
+	host, port, err := net.SplitHostPort(c.Addr)
+	n, portErr := strconv.Atoi(port)
+	p.add(err != nil || portErr != nil || n < 0 || n > 65535, "sluice.addr", "%q is no host:port with a port from 0 to 65535", c.Addr)
+	p.add(c.Demo && !loopbackHost(host), "sluice.demo", "the demo has well-known passwords and runs on a loopback address only; sluice.addr is %q", c.Addr)
+	switch c.Role {
+	case RoleAll, RoleAuth, RoleProcess, RoleGateway:
+	default:
+		p.add(true, "sluice.role", "%q is not all, auth, process or gateway", c.Role)
+	}
+	p.add(c.Role == RoleGateway && len(c.Routes) == 0, "sluice.role", "the gateway needs at least one route (sluice.gateway.routes.NAME.path and .url)")
+	if c.Database != "" {
+		u, err := url.Parse(c.Database)
+		p.add(err != nil || (u.Scheme != "postgres" && u.Scheme != "postgresql") || u.Host == "", "sluice.database",
+			"it must be postgres://user:password@host:port/name, or empty for SQLite")
+	} else {
+		p.add(c.Data == "", "sluice.data", "a folder is needed for the SQLite database")
+	}
+	if problem := checkIssuer(c.issuer(), c.InsecureHTTP); problem != "" {
+		p.add(true, "sluice.issuer", "%q: %s", c.issuer(), problem)
+	}
+	var level slog.Level
+	p.add(level.UnmarshalText([]byte(c.LogLevel)) != nil, "sluice.log-level", "%q is not debug, info, warn or error", c.LogLevel)
+	p.add(c.LogFormat != "text" && c.LogFormat != "json", "sluice.log-format", "%q is not text or json", c.LogFormat)
+	p.add(c.ShutdownTimeout <= 0, "sluice.shutdown-timeout", "it must be longer than 0")
+	p.add(c.SessionTTL < time.Minute, "sluice.session-ttl", "it must be a minute or more")
+	p.add(c.PasswordConcurrency < 1 || c.PasswordConcurrency > 1000, "sluice.password-concurrency", "%d is not from 1 to 1000", c.PasswordConcurrency)
+}
+
+func checkIssuer(issuer string, insecure bool) string {
+	u, err := url.Parse(issuer)
+	switch {
+	case err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https"):
+		return "it must be a URL with http or https"
+	case u.RawQuery != "" || u.ForceQuery || u.Fragment != "" || u.User != nil || strings.HasSuffix(issuer, "/") || strings.Contains(issuer, "#"):
+		return "it must have no query, fragment, user or slash at the end (RFC 8414 §2)"
+	case u.Scheme == "http" && !loopbackHost(u.Hostname()) && !insecure:
+		return "plain http is for localhost; use https, or set sluice.insecure-http=true for a closed network"
+	}
+	return ""
+}
+
+func loopbackHost(host string) bool {
+	ip := net.ParseIP(host)
+	return host == "localhost" || (ip != nil && ip.IsLoopback())
+}
+
+func (c Config) validateOAuth(p *problems) {
+	o := c.OAuth
+	p.add(o.CodeTTL <= 0 || o.CodeTTL > 10*time.Minute, "sluice.oauth.code-ttl", "%s is not between 0 and 10m", o.CodeTTL)
+	p.add(o.AccessTTL < time.Second || o.AccessTTL > 24*time.Hour, "authentication.oauth.tokenValidityInSeconds", "%d is not from 1 to 86400", int64(o.AccessTTL/time.Second))
+	p.add(o.RefreshTTL < time.Second, "sluice.oauth.refresh-ttl", "it must be a second or more")
+	p.add(o.RefreshGrace < 0 || o.RefreshGrace > 5*time.Minute, "sluice.oauth.refresh-grace", "%s is not between 0 and 5m", o.RefreshGrace)
+	p.add(o.RequestTTL < time.Minute || o.RequestTTL > 24*time.Hour, "sluice.oauth.authorization-request-ttl", "%s is not between 1m and 24h", o.RequestTTL)
+}
+
+func (c Config) validateBearer(p *problems) {
+	b := c.Bearer
+	if b.CheckToken == "" || !b.Enabled {
+		return
+	}
+	const key = "security.oauth2.client."
+	u, err := url.Parse(b.CheckToken)
+	bad := err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") || u.User != nil || u.Fragment != ""
+	p.add(bad, key+"checkToken", "it must be the http(s) URL of an introspection endpoint, without user and fragment")
+	p.add(!bad && u.Scheme == "http" && !loopbackHost(u.Hostname()) && !b.InsecureIntrospection, key+"checkToken",
+		"tokens and the client's secret would cross the network in the clear to %s; use https, or set sluice.insecure-introspection=true", u.Host)
+	p.add(b.ClientID == "", key+"clientId", "it is needed with checkToken")
+	p.add(b.ClientSecret == "", key+"clientSecret", "it is needed with checkToken and must not be empty")
+}
+
+func (c Config) validateCORS(p *problems) {
+	p.add(c.CORS.Enabled && len(c.CORS.Origins)+len(c.CORS.OriginPatterns) == 0, "cors.allowed.origins", "cors.enabled is true, but no origin is allowed")
+	for _, pattern := range c.CORS.OriginPatterns {
+		_, err := originPattern(pattern)
+		p.add(err != nil, "cors.allowed.origin.patterns", "%q must be scheme://host[:port] with * for a part", pattern)
+	}
+	p.add(c.CORS.MaxAge < 0, "cors.preflight.maxage", "it must not be negative")
+}
+
+// String shows the configuration without its secrets.
+func (c Config) String() string {
+	return fmt.Sprintf("role %s on %s, issuer %s, database %s", c.Role, c.Addr, c.issuer(), c.databaseKind())
+}
+
+// GoString keeps secrets out of %#v.
+func (c Config) GoString() string { return "sluice.Config{" + c.String() + "}" }
+
+// LogValue keeps secrets out of logs.
+func (c Config) LogValue() slog.Value { return slog.StringValue(c.String()) }
+
+func (c Config) databaseKind() string {
+	if c.Database != "" {
+		return "PostgreSQL"
+	}
+	return "SQLite in " + c.Data
+}

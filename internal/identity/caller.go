@@ -1,0 +1,165 @@
+package identity
+
+import (
+	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/sluicehq/sluice/bearer"
+	"github.com/sluicehq/sluice/internal/fault"
+)
+
+// Deny answers a refused request in the API's own form.
+type Deny func(w http.ResponseWriter, r *http.Request, err error)
+
+type callerKey struct{}
+
+// NewContext returns a context in which u is calling.
+func NewContext(ctx context.Context, u *User) context.Context {
+	return context.WithValue(ctx, callerKey{}, u)
+}
+
+// FromContext returns who is calling, or nil.
+func FromContext(ctx context.Context) *User {
+	u, _ := ctx.Value(callerKey{}).(*User)
+	return u
+}
+
+// RequireToken stands behind bearer.Require: it finds the user that the token
+// speaks for and runs the call as that user. A user who is unknown or inactive
+// here, and a token without a user, are refused with Forbidden: the token is
+// good, so signing in again would not help.
+func (s *Service) RequireToken(next http.Handler, deny Deny) http.Handler {
+	return s.require(next, deny, s.tokenUser)
+}
+
+func (s *Service) tokenUser(r *http.Request) (*User, error) {
+	t := bearer.FromContext(r.Context())
+	if t == nil {
+		return nil, fault.New(fault.Unauthorized, "A bearer token is needed.")
+	}
+	var u *User
+	var err error
+	switch {
+	case t.UserID != 0:
+		u, err = s.ByID(r.Context(), t.UserID)
+	case t.Username != "":
+		u, err = s.Lookup(r.Context(), t.Username)
+	default:
+		return nil, fault.New(fault.Forbidden, "The token speaks for no user.")
+	}
+	if fault.Is(err, fault.NotFound) || (err == nil && !u.Active()) {
+		s.cfg.Log.InfoContext(r.Context(), "call refused: the token's user is unknown or inactive here", "client", t.ClientID)
+		return nil, fault.New(fault.Forbidden, "The user of this token is not an active user here.")
+	}
+	return u, err
+}
+
+// RequireBasic checks HTTP Basic credentials and runs the call as their user.
+func (s *Service) RequireBasic(next http.Handler, deny Deny) http.Handler {
+	return s.require(next, deny, s.basicUser)
+}
+
+func (s *Service) basicUser(r *http.Request) (*User, error) {
+	login, password, ok := r.BasicAuth()
+	if !ok || len(r.Header.Values("Authorization")) > 1 {
+		return nil, fault.New(fault.Unauthorized, "Credentials are needed.")
+	}
+	u, err := s.byLogin(r.Context(), login)
+	if err == nil && u.Active() && s.basic.known(u, password, s.cfg.Now()) {
+		return u, nil
+	}
+	u, err = s.Authenticate(r.Context(), login, password)
+	if err != nil {
+		return nil, err
+	}
+	// The hash may just have been brought up to date; what is remembered is
+	// bound to the one that was checked and ends by itself.
+	s.basic.remember(u, password, s.cfg.Now())
+	return u, nil
+}
+
+func (s *Service) require(next http.Handler, deny Deny, who func(*http.Request) (*User, error)) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		u, err := who(r)
+		if err == nil {
+			u, err = s.impersonated(r, u)
+		}
+		if err != nil {
+			deny(w, r, err)
+			return
+		}
+		next.ServeHTTP(w, r.WithContext(NewContext(r.Context(), u)))
+	})
+}
+
+// The headers of impersonation, as APS names them.
+const (
+	actAsHeader     = "activiti-user"
+	actAsTypeHeader = "activiti-user-value-type"
+)
+
+// impersonated returns whom the caller wants to act as: himself, or, for an
+// administrator, the user that the headers name.
+func (s *Service) impersonated(r *http.Request, caller *User) (*User, error) {
+	values := r.Header.Values(actAsHeader)
+	if len(values) == 0 {
+		return caller, nil
+	}
+	if !caller.Admin {
+		return nil, fault.New(fault.Forbidden, "Only an administrator may act as another user.")
+	}
+	if len(values) > 1 {
+		return nil, fault.New(fault.Invalid, "The header activiti-user was sent more than once.")
+	}
+	u, err := s.named(r.Context(), values[0], r.Header.Get(actAsTypeHeader))
+	if fault.Is(err, fault.NotFound) || (err == nil && !u.Active()) {
+		return nil, fault.New(fault.Forbidden, "The user to act as is not an active user here.")
+	}
+	if err == nil {
+		s.cfg.Log.InfoContext(r.Context(), "acting as another user", "administrator", caller.ID, "user", u.ID)
+	}
+	return u, err
+}
+
+func (s *Service) named(ctx context.Context, value, kind string) (*User, error) {
+	switch kind {
+	case "userIdType":
+		id, err := strconv.ParseInt(value, 10, 64)
+		if err != nil {
+			return nil, fault.New(fault.Invalid, "The header activiti-user must be a number for userIdType.")
+		}
+		return s.ByID(ctx, id)
+	case "userEmailType":
+		return s.ByEmail(ctx, value)
+	case "userExternalIdType":
+		return s.ByExternalID(ctx, value)
+	}
+	return nil, fault.New(fault.Invalid, "The header activiti-user-value-type must be userIdType, userEmailType or userExternalIdType.")
+}
+
+func (c *basicCache) digest(u *User, password string) [32]byte {
+	m := hmac.New(sha256.New, c.key[:])
+	m.Write([]byte(strconv.FormatInt(u.ID, 10) + "\x00" + u.passwordHash + "\x00" + password))
+	return [32]byte(m.Sum(nil))
+}
+
+func (c *basicCache) known(u *User, password string, now time.Time) bool {
+	key := c.digest(u, password)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return now.Before(c.until[key])
+}
+
+func (c *basicCache) remember(u *User, password string, now time.Time) {
+	key := c.digest(u, password)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if len(c.until) >= basicLimit {
+		clear(c.until)
+	}
+	c.until[key] = now.Add(basicTTL)
+}

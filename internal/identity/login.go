@@ -1,0 +1,89 @@
+package identity
+
+import (
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/sluicehq/sluice/internal/fault"
+	"github.com/sluicehq/sluice/internal/page"
+)
+
+// Register adds the pages to mux, which stands behind page.Protect.
+func (s *Service) Register(mux *http.ServeMux) {
+	mux.HandleFunc("GET /login", s.showLogin)
+	mux.HandleFunc("POST /login", s.login)
+	mux.HandleFunc("GET /logout", s.showLogout)
+	mux.HandleFunc("POST /logout", s.logout)
+}
+
+// LoginURL is the address of the login page that comes back to next.
+func (s *Service) LoginURL(next string) string {
+	return "/login?" + url.Values{"next": {next}}.Encode()
+}
+
+// local returns next when it is an address on this server, and "/" when not: the
+// login page must not send people elsewhere.
+func local(next string) string {
+	if len(next) < 1 || next[0] != '/' || strings.HasPrefix(next, "//") || len(next) > 2000 ||
+		strings.ContainsFunc(next, func(r rune) bool { return r <= ' ' || r > '~' || r == '\\' }) {
+		return "/"
+	}
+	u, err := url.Parse(next)
+	if err != nil || u.IsAbs() || u.Host != "" || !strings.HasPrefix(u.Path, "/") || strings.HasPrefix(u.Path, "//") {
+		return "/"
+	}
+	return next
+}
+
+func (s *Service) showLogin(w http.ResponseWriter, r *http.Request) {
+	next := local(r.URL.Query().Get("next"))
+	s.pages.Write(w, r, http.StatusOK, page.Login{Client: s.purpose(r, next), Next: next})
+}
+
+func (s *Service) purpose(r *http.Request, next string) string {
+	if s.cfg.Purpose == nil {
+		return ""
+	}
+	return s.cfg.Purpose(r.Context(), next)
+}
+
+// login answers a wrong password with 200 and the form again, as forms on the web
+// do; 401 would need a challenge that browsers show as a dialogue of their own.
+func (s *Service) login(w http.ResponseWriter, r *http.Request) {
+	next := local(r.PostFormValue("next"))
+	email := r.PostFormValue("email")
+	u, err := s.Authenticate(r.Context(), email, r.PostFormValue("password"))
+	if err == nil {
+		err = s.StartSession(w, r, u)
+	}
+	switch {
+	case fault.Is(err, fault.Unauthorized):
+		s.pages.Write(w, r, http.StatusOK, page.Login{Client: s.purpose(r, next), Next: next, Email: cut(email, maxText),
+			Message: "The e-mail address or the password is wrong. Please try again."})
+	case err != nil:
+		s.pages.Fault(w, r, err)
+	default:
+		http.Redirect(w, r, next, http.StatusSeeOther)
+	}
+}
+
+func (s *Service) showLogout(w http.ResponseWriter, r *http.Request) {
+	session, err := s.Session(r)
+	switch {
+	case err != nil:
+		s.pages.Fault(w, r, err)
+	case session == nil:
+		s.pages.Write(w, r, http.StatusOK, page.LoggedOut{})
+	default:
+		s.pages.Write(w, r, http.StatusOK, page.LogoutConfirm{Email: session.User.Email, Next: local(r.URL.Query().Get("next"))})
+	}
+}
+
+func (s *Service) logout(w http.ResponseWriter, r *http.Request) {
+	if err := s.EndSession(w, r); err != nil {
+		s.pages.Fault(w, r, err)
+		return
+	}
+	s.pages.Write(w, r, http.StatusOK, page.LoggedOut{})
+}

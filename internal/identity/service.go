@@ -1,0 +1,76 @@
+package identity
+
+import (
+	"context"
+	"crypto/rand"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/sluicehq/sluice/internal/page"
+	"github.com/sluicehq/sluice/internal/store"
+)
+
+// Config is how users are found and how long they stay signed in.
+type Config struct {
+	// UseExternalID matches a token's user name against the external id instead
+	// of the e-mail (security.authentication.use-externalid).
+	UseExternalID bool
+	// CaseSensitive compares names byte for byte
+	// (security.authentication.casesensitive).
+	CaseSensitive bool
+	// SessionTTL is how long a browser stays signed in.
+	SessionTTL time.Duration
+	// PasswordConcurrency is how many slow hashes run at once; 0 means 1.
+	PasswordConcurrency int
+	// Secure is true when browsers reach the server by https.
+	Secure bool
+	// Purpose tells the login page which application sends the user; nil means
+	// that it is not told.
+	Purpose func(ctx context.Context, next string) string
+	// Log receives sign-ins and refusals; never a password.
+	Log *slog.Logger
+	// Now is the clock.
+	Now func() time.Time
+}
+
+// Service is the room's door. It is safe for concurrent use.
+type Service struct {
+	cfg    Config
+	db     *store.DB
+	pages  *page.Pages
+	hashes chan struct{} // a place per slow hash that may run
+	queued chan struct{} // a place per slow hash that may wait or run
+	basic  *basicCache
+}
+
+// hashQueue is how many sign-ins may wait for a slow hash; more are told to come
+// back, so that a flood of logins cannot hold memory or starve the rest.
+const hashQueue = 200
+
+// New returns the room on a migrated database.
+func New(db *store.DB, pages *page.Pages, cfg Config) *Service {
+	return &Service{cfg: cfg, db: db, pages: pages, hashes: make(chan struct{}, max(cfg.PasswordConcurrency, 1)),
+		queued: make(chan struct{}, hashQueue), basic: newBasicCache()}
+}
+
+// basicCache remembers which HTTP Basic credentials were right, for a minute, so
+// that a client that sends them on every call does not pay for the slow hash each
+// time. Entries are keyed digests over the stored hash, so that a changed
+// password makes them worthless.
+type basicCache struct {
+	key   [32]byte
+	mu    sync.Mutex
+	until map[[32]byte]time.Time
+}
+
+const (
+	basicTTL   = time.Minute
+	basicLimit = 10_000
+)
+
+func newBasicCache() *basicCache {
+	c := &basicCache{until: map[[32]byte]time.Time{}}
+	_, _ = rand.Read(c.key[:]) // never fails
+	return c
+}

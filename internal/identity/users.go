@@ -1,0 +1,221 @@
+package identity
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/sluicehq/sluice/internal/fault"
+	"github.com/sluicehq/sluice/internal/store"
+)
+
+// UserQuery selects users. The zero value selects the first page of all.
+type UserQuery struct {
+	Filter     string // part of the name or login, in any case
+	Email      string // the whole login, in any case
+	ExternalID string // the whole external id
+	FoldID     string // the whole external id in any case
+	Status     string // Active or Inactive; empty means both
+	Company    string // part of the company's name
+	GroupID    int64  // members of that group; 0 means everybody
+	TenantID   int64  // 0 means every tenant
+	Sort       string // createdAsc, createdDesc, emailAsc or emailDesc; empty means by name
+	Offset     int
+	Limit      int // 0 means 25; at most MaxPage
+}
+
+// MaxPage is the longest page of any list.
+const MaxPage = 1000
+
+var userOrders = map[string]string{
+	"":            "u.last_name, u.first_name, u.email_folded, u.id",
+	"createdAsc":  "u.created_at, u.id",
+	"createdDesc": "u.created_at DESC, u.id DESC",
+	"emailAsc":    "u.email_folded, u.id",
+	"emailDesc":   "u.email_folded DESC, u.id DESC",
+}
+
+// where collects conditions with their arguments.
+type where struct {
+	conditions []string
+	args       []any
+}
+
+// add adds a condition in which ? stands for the argument.
+func (w *where) add(condition string, arg any) {
+	w.args = append(w.args, arg)
+	w.conditions = append(w.conditions, strings.ReplaceAll(condition, "?", fmt.Sprintf("$%d", len(w.args))))
+}
+
+func (w *where) String() string {
+	if len(w.conditions) == 0 {
+		return ""
+	}
+	return " WHERE " + strings.Join(w.conditions, " AND ")
+}
+
+// page adds LIMIT and OFFSET.
+func (w *where) page(offset, limit int) string {
+	if limit <= 0 {
+		limit = 25
+	}
+	n := len(w.args)
+	w.args = append(w.args, min(limit, MaxPage), max(offset, 0))
+	return fmt.Sprintf(" LIMIT $%d OFFSET $%d", n+1, n+2)
+}
+
+func (q *UserQuery) where() *where {
+	w := &where{}
+	if q.Filter != "" {
+		w.add(`(LOWER(u.first_name || ' ' || u.last_name) LIKE ? ESCAPE '!' OR u.email_folded LIKE ? ESCAPE '!')`, store.Contains(q.Filter))
+	}
+	if q.Email != "" {
+		w.add(`u.email_folded = ?`, fold(q.Email))
+	}
+	if q.ExternalID != "" {
+		w.add(`u.external_id = ?`, q.ExternalID)
+	}
+	if q.FoldID != "" {
+		w.add(`LOWER(u.external_id) = ?`, fold(q.FoldID))
+	}
+	if q.Status != "" {
+		w.add(`u.status = ?`, q.Status)
+	}
+	if q.Company != "" {
+		w.add(`LOWER(u.company) LIKE ? ESCAPE '!'`, store.Contains(q.Company))
+	}
+	if q.GroupID != 0 {
+		w.add(`u.id IN (SELECT user_id FROM memberships WHERE group_id = ?)`, q.GroupID)
+	}
+	if q.TenantID != 0 {
+		w.add(`u.tenant_id = ?`, q.TenantID)
+	}
+	return w
+}
+
+// List returns a page of users and how many there are in all.
+func (s *Service) List(ctx context.Context, q UserQuery) (users []*User, total int, err error) {
+	order, ok := userOrders[q.Sort]
+	if !ok {
+		return nil, 0, fault.New(fault.Invalid, "unknown sort %q", q.Sort)
+	}
+	w := q.where()
+	err = s.db.Read(ctx, func(tx *store.Tx) error {
+		if err := tx.QueryRow(ctx, []any{&total}, `SELECT COUNT(*) FROM users u`+w.String(), w.args...); err != nil {
+			return err
+		}
+		condition := w.String()
+		return tx.Query(ctx, func(r store.Row) error {
+			var u User
+			users = append(users, &u)
+			return r.Scan(u.columns()...)
+		}, `SELECT `+userColumns+` FROM users u`+condition+` ORDER BY `+order+w.page(q.Offset, q.Limit), w.args...)
+	})
+	return users, total, err
+}
+
+// UserUpdate holds what changes; a nil field stays as it is.
+type UserUpdate struct {
+	Email, FirstName, LastName, ExternalID, Company, Status *string
+	TenantID                                                *int64
+	Password                                                *string
+}
+
+// Update changes a user and returns him as he is then. Deactivating a user ends
+// his sessions; the last active administrator cannot be deactivated.
+func (s *Service) Update(ctx context.Context, id int64, change UserUpdate) (*User, error) {
+	var hash string
+	if change.Password != nil {
+		var err error
+		if hash, err = s.HashPassword(ctx, *change.Password); err != nil {
+			return nil, err
+		}
+	}
+	var u *User
+	err := s.db.Write(ctx, func(tx *store.Tx) (err error) {
+		if u, err = userWhere(ctx, tx, `u.id = $1`, id); err != nil {
+			return err
+		}
+		if hash != "" {
+			u.passwordHash = hash
+		}
+		if err = change.apply(u); err != nil {
+			return err
+		}
+		if err = s.save(ctx, tx, u); err != nil {
+			return err
+		}
+		if !u.Active() || hash != "" {
+			if _, err = tx.Exec(ctx, `DELETE FROM sessions WHERE user_id = $1`, id); err != nil {
+				return err
+			}
+		}
+		return s.keepAnAdministrator(ctx, tx, u)
+	})
+	if fault.Is(err, fault.Conflict) {
+		return nil, fault.New(fault.Conflict, "Another user has that login or external id.")
+	}
+	return u, err
+}
+
+func (c *UserUpdate) apply(u *User) error {
+	set := func(to *string, from *string) {
+		if from != nil {
+			*to = *from
+		}
+	}
+	set(&u.Email, c.Email)
+	set(&u.FirstName, c.FirstName)
+	set(&u.LastName, c.LastName)
+	set(&u.ExternalID, c.ExternalID)
+	set(&u.Company, c.Company)
+	set(&u.Status, c.Status)
+	if c.TenantID != nil {
+		u.TenantID = *c.TenantID
+	}
+	if u.Status != Active && u.Status != Inactive {
+		return fault.New(fault.Invalid, "the status must be active or inactive")
+	}
+	n := NewUser{Email: u.Email, FirstName: u.FirstName, LastName: u.LastName, ExternalID: u.ExternalID, Company: u.Company}
+	return n.check()
+}
+
+func (s *Service) save(ctx context.Context, tx *store.Tx, u *User) error {
+	_, err := tx.Exec(ctx, `UPDATE users SET email = $1, email_folded = $2, first_name = $3, last_name = $4, external_id = $5,
+		company = $6, tenant_id = $7, status = $8, password_hash = $9, updated_at = $10 WHERE id = $11`,
+		u.Email, fold(u.Email), u.FirstName, u.LastName, orNull(u.ExternalID), u.Company, orNullNumber(u.TenantID), u.Status,
+		u.passwordHash, store.Millis(s.cfg.Now()), u.ID)
+	u.LastUpdate = s.cfg.Now().UTC()
+	return err
+}
+
+// keepAnAdministrator refuses a change after which nobody could administer.
+func (s *Service) keepAnAdministrator(ctx context.Context, tx *store.Tx, changed *User) error {
+	if !changed.Admin || changed.Active() {
+		return nil
+	}
+	n, err := administrators(ctx, tx)
+	if err == nil && n == 0 {
+		err = fault.New(fault.Forbidden, "The last active administrator cannot be deactivated.")
+	}
+	return err
+}
+
+func administrators(ctx context.Context, tx *store.Tx) (n int, err error) {
+	err = tx.QueryRow(ctx, []any{&n}, `SELECT COUNT(*) FROM users u WHERE u.status = 'active' AND EXISTS (SELECT 1 FROM memberships m
+		JOIN user_groups g ON g.id = m.group_id JOIN capabilities c ON c.group_id = g.id
+		WHERE m.user_id = u.id AND g.status = 'active' AND c.name = $1)`, AdminCapability)
+	return n, err
+}
+
+// ChangePassword sets a new password for a user who knows the old one.
+func (s *Service) ChangePassword(ctx context.Context, u *User, old, password string) error {
+	if _, err := s.Authenticate(ctx, u.Email, old); err != nil {
+		if fault.Is(err, fault.Unauthorized) {
+			return fault.New(fault.Invalid, "The old password is wrong.")
+		}
+		return err
+	}
+	_, err := s.Update(ctx, u.ID, UserUpdate{Password: &password})
+	return err
+}

@@ -1,0 +1,118 @@
+package oauth
+
+import (
+	"context"
+	"encoding/base64"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/sluicehq/sluice/internal/fault"
+)
+
+// claim is what a request says about its client.
+type claim struct {
+	id, secret string
+	basic      bool // it came by the Authorization header
+}
+
+// authenticate settles which client is calling (RFC 6749 §2.3): one method, and
+// the same answer for an unknown client and a wrong secret. A request that names
+// no client gives nil, which only a refresh may accept.
+func (s *Service) authenticate(ctx context.Context, r *http.Request, f form) (*Client, error) {
+	claim, err := s.claim(r, f)
+	if err != nil || claim.id == "" {
+		return nil, err
+	}
+	c, err := s.Client(ctx, claim.id)
+	if fault.Is(err, fault.NotFound) {
+		return nil, s.unknownClient(ctx, claim)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if c.Public() {
+		if claim.secret != "" && !s.cfg.IgnorePublicSecret {
+			return nil, invalidClient(claim.basic)
+		}
+		return c, nil
+	}
+	right, err := s.secretIsRight(ctx, c, claim.secret)
+	if err == nil && !right {
+		err = invalidClient(claim.basic)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
+// unknownClient does the work that a wrong secret of a known client costs, so
+// that time tells nothing about which clients exist.
+func (s *Service) unknownClient(ctx context.Context, claim claim) error {
+	if claim.secret != "" {
+		if _, err := s.users.VerifyHash(ctx, "", claim.secret); err != nil {
+			return err
+		}
+	}
+	return invalidClient(claim.basic)
+}
+
+// confidential is authenticate for endpoints that only a client with a secret
+// may call.
+func (s *Service) confidential(ctx context.Context, r *http.Request, f form) (*Client, error) {
+	c, err := s.authenticate(ctx, r, f)
+	if err == nil && (c == nil || c.Public()) {
+		return nil, invalidClient(true)
+	}
+	return c, err
+}
+
+// claim reads the client's credentials from the one place they are in.
+func (s *Service) claim(r *http.Request, f form) (claim, error) {
+	headers := r.Header.Values("Authorization")
+	if len(headers) > 1 {
+		return claim{}, invalidRequest("more than one Authorization header")
+	}
+	body := claim{id: f["client_id"], secret: f["client_secret"]}
+	if len(headers) == 0 {
+		return body, nil
+	}
+	scheme, value, _ := strings.Cut(headers[0], " ")
+	if strings.EqualFold(scheme, "Bearer") {
+		return body, nil // js-api 10 sends its old access token along; it proves nothing here
+	}
+	if !strings.EqualFold(scheme, "Basic") {
+		return claim{}, invalidClient(true)
+	}
+	header, err := s.basic(value)
+	switch {
+	case err != nil:
+		return claim{}, err
+	case body.secret != "":
+		return claim{}, invalidRequest("the client authenticates in two ways at once")
+	case body.id != "" && body.id != header.id:
+		return claim{}, invalidRequest("client_id and the Authorization header name different clients")
+	}
+	return header, nil
+}
+
+// basic decodes Basic credentials; id and secret are form-encoded in them (RFC
+// 6749 §2.3.1).
+func (s *Service) basic(value string) (claim, error) {
+	raw, err := base64.StdEncoding.DecodeString(strings.TrimSpace(value))
+	if err != nil || !clean(string(raw)) {
+		return claim{}, invalidClient(true)
+	}
+	id, secret, colon := strings.Cut(string(raw), ":")
+	if !colon && !s.cfg.BasicWithoutColon {
+		return claim{}, invalidClient(true)
+	}
+	if id, err = url.QueryUnescape(id); err != nil {
+		return claim{}, invalidClient(true)
+	}
+	if secret, err = url.QueryUnescape(secret); err != nil || id == "" || !clean(id) || !clean(secret) {
+		return claim{}, invalidClient(true)
+	}
+	return claim{id: id, secret: secret, basic: true}, nil
+}

@@ -1,0 +1,384 @@
+package oauth
+
+import (
+	"context"
+	"crypto/subtle"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/sluicehq/sluice/internal/fault"
+	"github.com/sluicehq/sluice/internal/identity"
+	"github.com/sluicehq/sluice/internal/page"
+	"github.com/sluicehq/sluice/internal/store"
+)
+
+// authorize is the endpoint of RFC 6749 §3.1. It checks the request and goes on
+// to whatever the user has to do first.
+func (s *Service) authorize(w http.ResponseWriter, r *http.Request) {
+	f, twice, err := authorizeForm(r)
+	if err != nil {
+		s.showError(w, r, err)
+		return
+	}
+	if slices.Contains(twice, "client_id") || slices.Contains(twice, "redirect_uri") {
+		s.showError(w, r, invalidRequest("client_id or redirect_uri was sent more than once"))
+		return
+	}
+	client, err := s.authorizeClient(r.Context(), f["client_id"])
+	if err != nil {
+		s.showError(w, r, err)
+		return
+	}
+	req, err := client.beginRequest(f, s.now())
+	if err != nil {
+		s.showError(w, r, err)
+		return
+	}
+	if err := req.complete(client, f, twice); err != nil {
+		s.sendError(w, r, req, err)
+		return
+	}
+	s.dispatch(w, r, &visit{client: client, request: req})
+}
+
+// authorizeForm reads the query, or the body of a POST.
+func authorizeForm(r *http.Request) (form, []string, error) {
+	encoded := r.URL.RawQuery
+	if r.Method == http.MethodPost {
+		body, err := readBody(r)
+		if err != nil {
+			return nil, nil, err
+		}
+		encoded = strings.Trim(encoded+"&"+body, "&")
+	}
+	return parseForm(encoded)
+}
+
+func (s *Service) authorizeClient(ctx context.Context, id string) (*Client, error) {
+	if id == "" {
+		return nil, invalidRequest("client_id is missing")
+	}
+	c, err := s.Client(ctx, id)
+	if fault.Is(err, fault.NotFound) {
+		return nil, invalidRequest("no application is registered under this client_id")
+	}
+	return c, err
+}
+
+// visit is a browser on its way through sign-in and consent.
+type visit struct {
+	client  *Client
+	request *request
+	id      string // of the stored request; empty while it is not stored
+	session *identity.Session
+}
+
+// dispatch is the one place that decides what comes next: sign in, consent, or
+// the answer. Login and consent know nothing of each other; both come back here.
+func (s *Service) dispatch(w http.ResponseWriter, r *http.Request, v *visit) {
+	session, err := s.users.Session(r)
+	if err != nil {
+		s.sendError(w, r, v.request, err)
+		return
+	}
+	if session == nil || !v.request.signedIn(session.AuthTime) {
+		s.needLogin(w, r, v)
+		return
+	}
+	v.session = session
+	agreed, err := s.agreed(r.Context(), v)
+	switch {
+	case err != nil:
+		s.sendError(w, r, v.request, err)
+	case !agreed:
+		s.needConsent(w, r, v)
+	default:
+		s.answer(w, r, v)
+	}
+}
+
+func (s *Service) needLogin(w http.ResponseWriter, r *http.Request, v *visit) {
+	if v.request.prompts("none") {
+		s.sendError(w, r, v.request, &Failure{Code: "login_required", Description: "the user is not signed in"})
+		return
+	}
+	if err := s.keep(w, r, v); err != nil {
+		s.sendError(w, r, v.request, err)
+		return
+	}
+	http.Redirect(w, r, s.users.LoginURL(v.address()), http.StatusSeeOther)
+}
+
+func (s *Service) needConsent(w http.ResponseWriter, r *http.Request, v *visit) {
+	if v.request.prompts("none") {
+		s.sendError(w, r, v.request, &Failure{Code: "consent_required", Description: "the user has not agreed yet"})
+		return
+	}
+	if err := s.keep(w, r, v); err != nil {
+		s.sendError(w, r, v.request, err)
+		return
+	}
+	view := page.Consent{Client: v.client.Title(), ClientID: v.client.ID, User: v.session.User.FullName(), Email: v.session.User.Email, Request: v.id}
+	if u, err := url.Parse(v.request.RedirectURI); err == nil {
+		view.RedirectHost = u.Host
+		if u.Host == "" {
+			view.RedirectHost = u.Scheme + ":"
+		}
+	}
+	for _, scope := range v.request.Scope {
+		view.Scopes = append(view.Scopes, page.ScopeText{Name: scope, Text: textOf(scope)})
+	}
+	s.pages.Write(w, r, http.StatusOK, view)
+}
+
+// address is where login sends the browser back to.
+func (v *visit) address() string {
+	return "/oauth/authorize/continue?" + url.Values{"request": {v.id}}.Encode()
+}
+
+// browserCookie binds a stored request to the browser that began it: without it
+// an attacker could have a victim finish the attacker's request, or the other
+// way round.
+func (s *Service) browserCookie() string {
+	if s.cfg.Secure {
+		return "__Host-sluice-browser"
+	}
+	return "sluice-browser"
+}
+
+// keep stores the request once.
+func (s *Service) keep(w http.ResponseWriter, r *http.Request, v *visit) error {
+	if v.id != "" {
+		return nil
+	}
+	browser := s.browser(w, r)
+	v.id = newSecret("")
+	text, err := json.Marshal(v.request)
+	if err != nil {
+		return err
+	}
+	_, err = s.db.Exec(r.Context(), `INSERT INTO authorization_requests (hash, browser, client_id, parameters, created_at, expires_at)
+		VALUES ($1, $2, $3, $4, $5, $6)`, hash(v.id), hash(browser), v.client.ID, string(text),
+		store.Millis(v.request.Begun), store.Millis(v.request.Begun.Add(s.cfg.RequestTTL)))
+	return err
+}
+
+// browser returns the browser's cookie and sets it when it has none.
+func (s *Service) browser(w http.ResponseWriter, r *http.Request) string {
+	if c, err := r.Cookie(s.browserCookie()); err == nil && len(c.Value) == len(newSecret("")) {
+		return c.Value
+	}
+	value := newSecret("")
+	http.SetCookie(w, &http.Cookie{Name: s.browserCookie(), Value: value, Path: "/", HttpOnly: true,
+		Secure: s.cfg.Secure, SameSite: http.SameSiteLaxMode})
+	return value
+}
+
+// recall reads a stored request back for the browser that began it.
+func (s *Service) recall(r *http.Request, id string) (*visit, error) {
+	gone := fault.New(fault.NotFound, "This sign-in has expired, is finished, or began in another browser. Go back to the application and start again.")
+	var browser []byte
+	var text string
+	err := s.db.QueryRow(r.Context(), []any{&browser, &text},
+		`SELECT browser, parameters FROM authorization_requests WHERE hash = $1 AND expires_at > $2`, hash(id), store.Millis(s.now()))
+	if errors.Is(err, store.ErrNoRow) {
+		return nil, gone
+	}
+	if err != nil {
+		return nil, err
+	}
+	c, err := r.Cookie(s.browserCookie())
+	if err != nil || subtle.ConstantTimeCompare(hash(c.Value), browser) != 1 {
+		return nil, gone
+	}
+	v := &visit{id: id, request: &request{}}
+	if err := json.Unmarshal([]byte(text), v.request); err != nil {
+		return nil, err
+	}
+	v.client, err = s.Client(r.Context(), v.request.ClientID)
+	return v, err
+}
+
+// resume is where login comes back to.
+func (s *Service) resume(w http.ResponseWriter, r *http.Request) {
+	v, err := s.recall(r, r.URL.Query().Get("request"))
+	if err != nil {
+		s.pages.Fault(w, r, err)
+		return
+	}
+	s.dispatch(w, r, v)
+}
+
+// consent takes the user's answer. Only the stored request counts: the form
+// says nothing but which one and yes or no.
+func (s *Service) consent(w http.ResponseWriter, r *http.Request) {
+	v, err := s.recall(r, r.PostFormValue("request"))
+	if err != nil {
+		s.pages.Fault(w, r, err)
+		return
+	}
+	v.session, err = s.users.Session(r)
+	if err != nil {
+		s.sendError(w, r, v.request, err)
+		return
+	}
+	if v.session == nil || !v.request.signedIn(v.session.AuthTime) {
+		s.needLogin(w, r, v)
+		return
+	}
+	if r.PostFormValue("decision") != "allow" {
+		s.forget(r.Context(), v)
+		s.sendError(w, r, v.request, &Failure{Code: "access_denied", Description: "the user said no"})
+		return
+	}
+	if err := s.remember(r.Context(), v); err != nil {
+		s.sendError(w, r, v.request, err)
+		return
+	}
+	s.answer(w, r, v)
+}
+
+// agreed reports whether the user need not be asked: the operator's own client,
+// or a remembered yes to at least these scopes.
+func (s *Service) agreed(ctx context.Context, v *visit) (bool, error) {
+	if v.request.prompts("consent") {
+		return false, nil
+	}
+	if v.client.SkipConsent {
+		return true, nil
+	}
+	var given []string
+	err := s.db.QueryRow(ctx, []any{wordList{&given}}, `SELECT scope FROM consents WHERE user_id = $1 AND client_id = $2`,
+		v.session.User.ID, v.client.ID)
+	if errors.Is(err, store.ErrNoRow) {
+		return false, nil
+	}
+	for _, scope := range v.request.Scope {
+		if !slices.Contains(given, scope) {
+			return false, err
+		}
+	}
+	return err == nil, err
+}
+
+// remember keeps the user's yes, together with what he agreed to before.
+func (s *Service) remember(ctx context.Context, v *visit) error {
+	user, client := v.session.User.ID, v.client.ID
+	return s.db.Write(ctx, func(tx *store.Tx) error {
+		var given []string
+		err := tx.QueryRow(ctx, []any{wordList{&given}}, `SELECT scope FROM consents WHERE user_id = $1 AND client_id = $2`, user, client)
+		if err != nil && !errors.Is(err, store.ErrNoRow) {
+			return err
+		}
+		scope := strings.Join(unique(append(given, v.request.Scope...)), " ")
+		_, err = tx.Exec(ctx, `INSERT INTO consents (user_id, client_id, scope, created_at) VALUES ($1, $2, $3, $4)
+			ON CONFLICT (user_id, client_id) DO UPDATE SET scope = excluded.scope, created_at = excluded.created_at`,
+			user, client, scope, store.Millis(s.now()))
+		return err
+	})
+}
+
+// forget drops a stored request; one that stays expires by itself.
+func (s *Service) forget(ctx context.Context, v *visit) {
+	if v.id == "" {
+		return
+	}
+	if _, err := s.db.Exec(ctx, `DELETE FROM authorization_requests WHERE hash = $1`, hash(v.id)); err != nil {
+		s.cfg.Log.WarnContext(ctx, "dropping an authorization request", "error", err)
+	}
+}
+
+// answer issues what was asked for and sends the browser back with it.
+func (s *Service) answer(w http.ResponseWriter, r *http.Request, v *visit) {
+	values, err := s.issueAnswer(r.Context(), v)
+	if err != nil {
+		s.sendError(w, r, v.request, err)
+		return
+	}
+	s.cfg.Log.InfoContext(r.Context(), "authorization granted", "client", v.client.ID, "user", v.session.User.ID,
+		"response_type", strings.Join(v.request.ResponseType, " "))
+	s.send(w, r, v.request, values)
+}
+
+// finished is what a second answer to one stored request gives.
+func finished() error {
+	return fault.New(fault.Conflict, "This sign-in is finished already. Go back to the application and start again.")
+}
+
+func (s *Service) issueAnswer(ctx context.Context, v *visit) (url.Values, error) {
+	req, now := v.request, s.now()
+	kind := responseTypes[strings.Join(req.ResponseType, " ")]
+	g, err := newSignIn(v.client, v.session.User, kind, req.Scope, now)
+	if err != nil {
+		return nil, err
+	}
+	g.nonce, g.authTime = req.Nonce, v.session.AuthTime
+	var values url.Values
+	var insert func(*store.Tx) error
+	if kind == Implicit {
+		values, insert, err = s.implicit(ctx, v, g, now)
+	} else {
+		values, insert = s.code(ctx, v, g, now)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if slices.Contains(req.Scope, openid) {
+		values.Set("session_state", sessionState(v))
+	}
+	return values, s.db.Write(ctx, func(tx *store.Tx) error {
+		if v.id != "" { // one stored request gives one answer
+			n, err := tx.Exec(ctx, `DELETE FROM authorization_requests WHERE hash = $1`, hash(v.id))
+			if err == nil && n == 0 {
+				err = finished()
+			}
+			if err != nil {
+				return err
+			}
+		}
+		if err := g.insert(ctx, tx); err != nil {
+			return err
+		}
+		return insert(tx)
+	})
+}
+
+func (s *Service) code(ctx context.Context, v *visit, g *signIn, now time.Time) (url.Values, func(*store.Tx) error) {
+	secret := newSecret(codePrefix)
+	return url.Values{"code": {secret}}, func(tx *store.Tx) error {
+		_, err := tx.Exec(ctx, `INSERT INTO codes (hash, grant_id, redirect_uri, code_challenge, expires_at) VALUES ($1, $2, $3, $4, $5)`,
+			hash(secret), g.id, v.request.SentURI, v.request.Challenge, store.Millis(now.Add(s.cfg.CodeTTL)))
+		return err
+	}
+}
+
+// implicit is RFC 6749 §4.2 and OpenID Connect Core §3.2: the tokens themselves,
+// never a refresh token.
+func (s *Service) implicit(ctx context.Context, v *visit, g *signIn, now time.Time) (url.Values, func(*store.Tx) error, error) {
+	i, err := s.newIssue(v.client, g, v.session.User, g.scope, now)
+	if err != nil {
+		return nil, nil, err
+	}
+	values := url.Values{}
+	insert := func(*store.Tx) error { return nil }
+	if slices.Contains(v.request.ResponseType, "token") {
+		values.Set("access_token", i.answer.AccessToken)
+		values.Set("token_type", i.answer.TokenType)
+		values.Set("expires_in", i.expiresIn())
+		values.Set("scope", i.answer.Scope)
+		insert = func(tx *store.Tx) error { return i.insert(ctx, tx) }
+	}
+	if slices.Contains(v.request.ResponseType, "id_token") {
+		idToken, err := s.idToken(i, v.session.User, values.Get("access_token"))
+		if err != nil {
+			return nil, nil, err
+		}
+		values.Set("id_token", idToken)
+	}
+	return values, insert, nil
+}

@@ -1,0 +1,298 @@
+package oauth
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"time"
+	"unicode"
+
+	"github.com/sluicehq/sluice/internal/fault"
+	"github.com/sluicehq/sluice/internal/identity"
+	"github.com/sluicehq/sluice/internal/store"
+)
+
+// The grants a client may be registered for. Implicit has no grant_type of its
+// own; it stands for response types with "token".
+const (
+	AuthorizationCode = "authorization_code"
+	Password          = "password"
+	ClientCredentials = "client_credentials"
+	RefreshToken      = "refresh_token"
+	Implicit          = "implicit"
+)
+
+// GrantTypes lists every grant a client may be registered for.
+var GrantTypes = []string{AuthorizationCode, Password, ClientCredentials, RefreshToken, Implicit}
+
+// Token formats of a client.
+const (
+	Opaque = "opaque"
+	JWT    = "jwt"
+)
+
+// openid is the scope that turns an OAuth request into one of OpenID Connect.
+const openid = "openid"
+
+// Client is an application that asks for tokens.
+type Client struct {
+	ID           string        // client_id: printable ASCII without space, at most 100 characters
+	Name         string        // what the consent page calls it; empty means the id
+	GrantTypes   []string      // what it may do; see GrantTypes
+	RedirectURIs []string      // where browsers may be sent; see checkRedirectURI
+	Scopes       []string      // what it may ask for; also what it gets when it asks for nothing, but for openid
+	TokenFormat  string        // Opaque, JWT or empty: as the server is set
+	AccessTTL    time.Duration // 0 means as the server is set
+	RefreshTTL   time.Duration // 0 means as the server is set
+	SkipConsent  bool          // its users are not asked; for an operator's own applications
+	Introspect   bool          // may introspect every token: a resource server
+	Created      time.Time
+	Updated      time.Time
+
+	secret string // the stored form; empty for a public client
+}
+
+// Public reports whether the client has no secret (RFC 6749 §2.1).
+func (c *Client) Public() bool { return c.secret == "" }
+
+// Title is what people see.
+func (c *Client) Title() string {
+	if c.Name != "" {
+		return c.Name
+	}
+	return c.ID
+}
+
+func (c *Client) may(grant string) bool { return slices.Contains(c.GrantTypes, grant) }
+
+// GenerateSecret asks CreateClient and SetClientSecret to make the secret.
+const GenerateSecret = "\x00generate"
+
+// CreateClient registers c. secret is empty for a public client, GenerateSecret
+// for one to be made, or chosen by the operator. It returns the secret when it
+// was made here; it cannot be read again.
+func (s *Service) CreateClient(ctx context.Context, c Client, secret string) (generated string, err error) {
+	stored, generated, err := s.storedSecret(ctx, secret)
+	if err != nil {
+		return "", err
+	}
+	c.secret = stored
+	if err := c.check(); err != nil {
+		return "", err
+	}
+	now := store.Millis(s.now())
+	_, err = s.db.Exec(ctx, `INSERT INTO clients (id, name, secret_hash, grant_types, redirect_uris, scope, token_format,
+		access_ttl, refresh_ttl, skip_consent, introspect, created_at, updated_at)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $12)`,
+		c.ID, c.Name, c.secret, strings.Join(c.GrantTypes, " "), strings.Join(c.RedirectURIs, " "), strings.Join(c.Scopes, " "),
+		c.TokenFormat, c.AccessTTL.Milliseconds(), c.RefreshTTL.Milliseconds(), number(c.SkipConsent), number(c.Introspect), now)
+	if fault.Is(err, fault.Conflict) {
+		return "", fault.New(fault.Conflict, "a client %q exists already", c.ID)
+	}
+	return generated, err
+}
+
+// storedSecret returns the form in which a secret is kept: a digest for a
+// generated one, the slow password hash for one that a person chose.
+func (s *Service) storedSecret(ctx context.Context, secret string) (stored, generated string, err error) {
+	switch {
+	case secret == "":
+		return "", "", nil
+	case secret == GenerateSecret:
+		generated = newSecret(secretPrefix)
+		return digestSecret(generated), generated, nil
+	case len(secret) > 200 || !clean(secret):
+		return "", "", fault.New(fault.Invalid, "a client secret is UTF-8 text of at most 200 bytes")
+	}
+	stored, err = s.users.HashPassword(ctx, secret)
+	return stored, "", err
+}
+
+// check lists everything that is wrong with a registration.
+func (c *Client) check() error {
+	var problems []string
+	add := func(bad bool, text string) {
+		if bad {
+			problems = append(problems, text)
+		}
+	}
+	add(!validClientID(c.ID), "the id must be 1 to 100 printable ASCII characters without space")
+	add(len(c.Name) > 200 || strings.ContainsFunc(c.Name, unicode.IsControl), "the name must be at most 200 characters of text")
+	add(len(c.GrantTypes) == 0, "at least one grant is needed")
+	for _, g := range c.GrantTypes {
+		add(!slices.Contains(GrantTypes, g), "unknown grant "+g+" (known: "+strings.Join(GrantTypes, ", ")+")")
+	}
+	browser := c.may(AuthorizationCode) || c.may(Implicit)
+	add(browser && len(c.RedirectURIs) == 0, "authorization_code and implicit need at least one redirect URI")
+	add(c.Public() && c.may(ClientCredentials), "client_credentials needs a client with a secret (RFC 6749 §4.4)")
+	add(c.Public() && c.Introspect, "introspection of every token needs a client with a secret")
+	for _, u := range c.RedirectURIs {
+		if err := checkRedirectURI(u); err != nil {
+			problems = append(problems, "redirect URI "+u+": "+err.Error())
+		}
+	}
+	for _, scope := range c.Scopes {
+		add(!validScope(scope), "the scope "+scope+" has characters that RFC 6749 §3.3 does not allow")
+	}
+	add(!slices.Contains([]string{"", Opaque, JWT}, c.TokenFormat), "the token format must be opaque or jwt")
+	add(c.AccessTTL < 0 || c.AccessTTL > 24*time.Hour, "access tokens live between one second and 24 hours")
+	add(c.RefreshTTL < 0 || c.RefreshTTL > 10*365*24*time.Hour, "refresh tokens live at most ten years")
+	add(c.AccessTTL > 0 && c.AccessTTL < time.Second, "access tokens live between one second and 24 hours")
+	if len(problems) > 0 {
+		return fault.New(fault.Invalid, "client %q: %s", c.ID, strings.Join(problems, "; "))
+	}
+	return nil
+}
+
+func validClientID(id string) bool {
+	return id != "" && len(id) <= 100 && !strings.ContainsFunc(id, func(r rune) bool { return r <= ' ' || r > '~' })
+}
+
+// validScope follows the scope-token of RFC 6749 §3.3.
+func validScope(scope string) bool {
+	return scope != "" && len(scope) <= 100 &&
+		!strings.ContainsFunc(scope, func(r rune) bool { return r <= ' ' || r > '~' || r == '"' || r == '\\' })
+}
+
+const clientColumns = `id, name, secret_hash, grant_types, redirect_uris, scope, token_format, access_ttl, refresh_ttl,
+	skip_consent, introspect, created_at, updated_at`
+
+// Client returns the client with that id, or a NotFound fault.
+func (s *Service) Client(ctx context.Context, id string) (*Client, error) {
+	var c Client
+	err := s.db.QueryRow(ctx, c.columns(), `SELECT `+clientColumns+` FROM clients WHERE id = $1`, id)
+	if errors.Is(err, store.ErrNoRow) {
+		return nil, fault.New(fault.NotFound, "there is no client %q", id)
+	}
+	return &c, err
+}
+
+// Clients returns a page of the clients in the order of their ids.
+func (s *Service) Clients(ctx context.Context, offset, limit int) ([]*Client, error) {
+	var list []*Client
+	err := s.db.Query(ctx, func(r store.Row) error {
+		var c Client
+		list = append(list, &c)
+		return r.Scan(c.columns()...)
+	}, `SELECT `+clientColumns+` FROM clients ORDER BY id LIMIT $1 OFFSET $2`, limit, offset)
+	return list, err
+}
+
+// columns scans clientColumns into c.
+func (c *Client) columns() []any {
+	return []any{&c.ID, &c.Name, &c.secret, wordList{&c.GrantTypes}, wordList{&c.RedirectURIs}, wordList{&c.Scopes}, &c.TokenFormat,
+		millis{&c.AccessTTL}, millis{&c.RefreshTTL}, &c.SkipConsent, &c.Introspect, store.Time(&c.Created), store.Time(&c.Updated)}
+}
+
+// DeleteClient removes the client and everything that was issued to it.
+func (s *Service) DeleteClient(ctx context.Context, id string) error {
+	return s.db.Write(ctx, func(tx *store.Tx) error {
+		if _, err := tx.Exec(ctx, `DELETE FROM access_tokens WHERE client_id = $1`, id); err != nil {
+			return err
+		}
+		n, err := tx.Exec(ctx, `DELETE FROM clients WHERE id = $1`, id)
+		if err == nil && n == 0 {
+			err = fault.New(fault.NotFound, "there is no client %q", id)
+		}
+		return err
+	})
+}
+
+// SetClientSecret gives a confidential client another secret; the old one ends
+// at once. It returns the secret when it was made here.
+func (s *Service) SetClientSecret(ctx context.Context, id, secret string) (generated string, err error) {
+	stored, generated, err := s.storedSecret(ctx, secret)
+	if err != nil {
+		return "", err
+	}
+	if stored == "" {
+		return "", fault.New(fault.Invalid, "the secret must not be empty")
+	}
+	n, err := s.db.Exec(ctx, `UPDATE clients SET secret_hash = $1, updated_at = $2 WHERE id = $3 AND secret_hash <> ''`,
+		stored, store.Millis(s.now()), id)
+	if err == nil && n == 0 {
+		err = fault.New(fault.NotFound, "there is no confidential client %q", id)
+	}
+	return generated, err
+}
+
+func number(b bool) int64 {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+// wordList scans space-separated words.
+type wordList struct{ words *[]string }
+
+// Scan implements sql.Scanner.
+func (l wordList) Scan(src any) error {
+	switch v := src.(type) {
+	case string:
+		*l.words = strings.Fields(v)
+	case []byte:
+		*l.words = strings.Fields(string(v))
+	default:
+		return errors.New("scanning words: not text")
+	}
+	return nil
+}
+
+// millis scans milliseconds.
+type millis struct{ d *time.Duration }
+
+// Scan implements sql.Scanner.
+func (m millis) Scan(src any) error {
+	n, ok := src.(int64)
+	if !ok {
+		return errors.New("scanning a duration: not a number")
+	}
+	*m.d = time.Duration(n) * time.Millisecond
+	return nil
+}
+
+// secretIsRight checks a presented secret against the stored form.
+func (s *Service) secretIsRight(ctx context.Context, c *Client, secret string) (bool, error) {
+	if isDigest(c.secret) {
+		return digestMatches(c.secret, secret), nil
+	}
+	if s.secrets.known(c.secret, secret) {
+		return true, nil
+	}
+	right, err := s.users.VerifyHash(ctx, c.secret, secret)
+	if right && err == nil {
+		s.secrets.remember(c.secret, secret)
+	}
+	return right, err
+}
+
+// textOf returns one sentence for people about what a scope allows.
+func textOf(scope string) string {
+	switch scope {
+	case openid:
+		return "Know who you are"
+	case "profile":
+		return "See your name"
+	case "email":
+		return "See your e-mail address"
+	case "offline_access":
+		return "Stay signed in for you while you are away"
+	case "read":
+		return "See your tasks, processes and content"
+	case "write":
+		return "Work on your tasks, processes and content for you"
+	default:
+		return "Use the permission “" + scope + "”"
+	}
+}
+
+// activeUser returns the user a grant speaks for while he may still act.
+func (s *Service) activeUser(ctx context.Context, id int64) (*identity.User, error) {
+	u, err := s.users.ByID(ctx, id)
+	if fault.Is(err, fault.NotFound) || (err == nil && !u.Active()) {
+		return nil, invalidGrant("the user may not sign in any more")
+	}
+	return u, err
+}

@@ -1,0 +1,287 @@
+package oauth
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/sluicehq/sluice/bearer"
+	"github.com/sluicehq/sluice/internal/fault"
+	"github.com/sluicehq/sluice/internal/identity"
+	"github.com/sluicehq/sluice/internal/store"
+)
+
+// live is a token that stands: neither it nor its grant, user or client is gone.
+type live struct {
+	clientID string
+	grantID  string
+	user     *identity.User // nil for client credentials
+	scope    []string
+	issued   time.Time
+	expires  time.Time
+	authTime time.Time
+	refresh  bool
+}
+
+// errDead says that a token is unknown or does not stand any more.
+var errDead = errors.New("dead token")
+
+// maxToken is longer than any token of ours.
+const maxToken = 8 << 10
+
+// lookUp finds a token of either kind, whatever the caller's hint says (RFC 7662
+// §2.1). It returns errDead for one that is definitely dead.
+func (s *Service) lookUp(ctx context.Context, token string) (*live, error) {
+	if token == "" || len(token) > maxToken {
+		return nil, errDead
+	}
+	if strings.HasPrefix(token, refreshPrefix) {
+		return s.lookUpRefresh(ctx, token)
+	}
+	return s.lookUpAccess(ctx, token)
+}
+
+func (s *Service) lookUpAccess(ctx context.Context, token string) (*live, error) {
+	var l live
+	var userID *int64
+	var grantID *string
+	var revoked, grantRevoked time.Time
+	err := s.db.QueryRow(ctx, []any{&l.clientID, &grantID, &userID, wordList{&l.scope}, store.Time(&l.issued), store.Time(&l.expires),
+		store.Time(&revoked), store.Time(&grantRevoked), store.Time(&l.authTime)},
+		`SELECT t.client_id, t.grant_id, t.user_id, t.scope, t.issued_at, t.expires_at, t.revoked_at, g.revoked_at, g.auth_at
+		FROM access_tokens t JOIN clients c ON c.id = t.client_id LEFT JOIN grants g ON g.id = t.grant_id
+		WHERE t.hash = $1`, hash(token))
+	if err := dead(err, !revoked.IsZero(), !grantRevoked.IsZero(), !s.now().Before(l.expires)); err != nil {
+		return nil, err
+	}
+	if grantID != nil {
+		l.grantID = *grantID
+	}
+	if userID == nil {
+		return &l, nil
+	}
+	return &l, s.join(ctx, &l, *userID)
+}
+
+func (s *Service) lookUpRefresh(ctx context.Context, token string) (*live, error) {
+	row, err := s.readRefresh(ctx, token)
+	if isDeadRefresh(err) {
+		return nil, errDead
+	}
+	if err != nil {
+		return nil, err
+	}
+	if err := dead(nil, !row.used.IsZero(), !row.grant.revoked.IsZero(), !s.now().Before(row.expires)); err != nil {
+		return nil, err
+	}
+	l := &live{clientID: row.grant.clientID, grantID: row.grant.id, scope: row.grant.scope, issued: row.issued, expires: row.expires,
+		authTime: row.grant.authTime, refresh: true}
+	return l, s.join(ctx, l, row.grant.userID)
+}
+
+func isDeadRefresh(err error) bool {
+	var f *Failure
+	return errors.As(err, &f)
+}
+
+// dead turns the signs of death, or a missing row, into errDead.
+func dead(err error, signs ...bool) error {
+	if errors.Is(err, store.ErrNoRow) || (err == nil && slices.Contains(signs, true)) {
+		return errDead
+	}
+	return err
+}
+
+// join adds the user while he may act.
+func (s *Service) join(ctx context.Context, l *live, userID int64) error {
+	u, err := s.users.ByID(ctx, userID)
+	if fault.Is(err, fault.NotFound) || (err == nil && !u.Active()) {
+		return errDead
+	}
+	l.user = u
+	return err
+}
+
+// facts are the members of an introspection answer (RFC 7662 §2.2). Username is
+// the login name that process services match.
+type facts struct {
+	Active    bool   `json:"active"`
+	Scope     string `json:"scope,omitempty"`
+	ClientID  string `json:"client_id"`
+	Username  string `json:"username,omitempty"`
+	TokenType string `json:"token_type,omitempty"`
+	Expiry    int64  `json:"exp"`
+	IssuedAt  int64  `json:"iat"`
+	NotBefore int64  `json:"nbf"`
+	Subject   string `json:"sub"`
+	Audience  string `json:"aud"`
+	Issuer    string `json:"iss"`
+	AuthTime  int64  `json:"auth_time,omitempty"`
+	Email     string `json:"email,omitempty"`
+	Name      string `json:"name,omitempty"`
+}
+
+func (s *Service) facts(l *live) facts {
+	f := facts{Active: true, Scope: strings.Join(l.scope, " "), ClientID: l.clientID, Expiry: l.expires.Unix(), IssuedAt: l.issued.Unix(),
+		NotBefore: l.issued.Unix(), Audience: s.cfg.Audience, Issuer: s.cfg.Issuer, Subject: subject(0, l.clientID), TokenType: "Bearer"}
+	if l.refresh {
+		f.TokenType = "refresh_token"
+	}
+	if l.user != nil {
+		p := peopleOf(l.user)
+		f.Subject, f.Username, f.Email, f.Name = subject(l.user.ID, ""), l.user.Email, p.Email, p.Name
+		f.AuthTime = l.authTime.Unix()
+	}
+	return f
+}
+
+// ask looks a token up for a client that may know: its own tokens, or any for a
+// resource server. Another's token is told as dead.
+func (s *Service) ask(ctx context.Context, r *http.Request, f form) (*live, error) {
+	client, err := s.confidential(ctx, r, f)
+	if err != nil {
+		return nil, err
+	}
+	if f["token"] == "" {
+		return nil, invalidRequest("token is missing")
+	}
+	l, err := s.lookUp(ctx, f["token"])
+	if err == nil && !client.Introspect && l.clientID != client.ID {
+		return nil, errDead
+	}
+	return l, err
+}
+
+// introspect is RFC 7662. What cannot be known is an error, never inactive.
+func (s *Service) introspect(w http.ResponseWriter, r *http.Request, f form) {
+	l, err := s.ask(r.Context(), r, f)
+	switch {
+	case errors.Is(err, errDead):
+		writeJSON(w, http.StatusOK, struct {
+			Active bool `json:"active"`
+		}{})
+	case err != nil:
+		s.refuse(w, r, err)
+	default:
+		writeJSON(w, http.StatusOK, s.facts(l))
+	}
+}
+
+// checkToken answers in the dialect of Spring Security OAuth 2: user_name,
+// authorities, lists for scope and aud, and 400 for a dead token.
+func (s *Service) checkToken(w http.ResponseWriter, r *http.Request, f form) {
+	l, err := s.ask(r.Context(), r, f)
+	if errors.Is(err, errDead) || (err == nil && l.refresh) {
+		err = &Failure{Code: "invalid_token", Description: "Token was not recognised"}
+	}
+	if err != nil {
+		s.refuse(w, r, err)
+		return
+	}
+	writeJSON(w, http.StatusOK, s.springFacts(l))
+}
+
+func (s *Service) springFacts(l *live) any {
+	f := s.facts(l)
+	answer := struct {
+		facts
+		Scope       []string `json:"scope"`
+		Audience    []string `json:"aud"`
+		UserName    string   `json:"user_name,omitempty"`
+		Authorities []string `json:"authorities,omitempty"`
+	}{facts: f, Scope: l.scope, Audience: []string{f.Audience}, UserName: f.Username}
+	if l.user != nil {
+		answer.Authorities = []string{"ROLE_USER"}
+		if l.user.Admin {
+			answer.Authorities = append(answer.Authorities, "ROLE_ADMIN")
+		}
+	}
+	return answer
+}
+
+// revoke is RFC 7009. A refresh token takes its whole grant along; an access
+// token only itself. Unknown tokens and those of other clients are left alone
+// and answered alike. The body is an object because clients parse it.
+func (s *Service) revoke(w http.ResponseWriter, r *http.Request, f form) {
+	err := s.end(r.Context(), r, f)
+	if err != nil && !errors.Is(err, errDead) {
+		s.refuse(w, r, err)
+		return
+	}
+	writeJSON(w, http.StatusOK, struct{}{})
+}
+
+func (s *Service) end(ctx context.Context, r *http.Request, f form) error {
+	client, err := s.authenticate(ctx, r, f)
+	if err != nil {
+		return err
+	}
+	if client == nil {
+		return invalidClient(false)
+	}
+	if f["token"] == "" {
+		return invalidRequest("token is missing")
+	}
+	l, err := s.lookUp(ctx, f["token"])
+	if err != nil || l.clientID != client.ID {
+		return err
+	}
+	s.cfg.Log.InfoContext(ctx, "token revoked", "client", client.ID, "refresh", l.refresh)
+	if l.refresh {
+		return revokeGrant(ctx, s.db, l.grantID, s.now())
+	}
+	_, err = s.db.Exec(ctx, `UPDATE access_tokens SET revoked_at = $1 WHERE hash = $2 AND revoked_at IS NULL`,
+		store.Millis(s.now()), hash(f["token"]))
+	return err
+}
+
+// Validate makes the authorization server in the same process a
+// bearer.Validator: no HTTP call to itself, and a revocation or a disabled user
+// counts on the very next request.
+func (s *Service) Validate(ctx context.Context, token string) (*bearer.Token, error) {
+	l, err := s.lookUp(ctx, token)
+	if errors.Is(err, errDead) || (err == nil && l.refresh) {
+		return nil, bearer.ErrInvalid
+	}
+	if err != nil {
+		return nil, err
+	}
+	f := s.facts(l)
+	t := &bearer.Token{Subject: f.Subject, Username: f.Username, ClientID: f.ClientID, Issuer: f.Issuer, Type: f.TokenType,
+		Scopes: l.scope, Audience: []string{f.Audience}, Expiry: l.expires, IssuedAt: l.issued, NotBefore: l.issued, AuthTime: l.authTime}
+	if l.user != nil {
+		t.UserID = l.user.ID
+	}
+	return t, nil
+}
+
+// userinfoAnswer is OpenID Connect Core §5.3. It tells about the token's own user alone.
+func (s *Service) userinfoAnswer(w http.ResponseWriter, r *http.Request) {
+	t := bearer.FromContext(r.Context())
+	if t.UserID == 0 {
+		s.refuse(w, r, &Failure{Code: "insufficient_scope", Description: "the token speaks for no user", status: http.StatusForbidden})
+		return
+	}
+	user, err := s.users.ByID(r.Context(), t.UserID)
+	if err != nil {
+		s.refuse(w, r, err)
+		return
+	}
+	writeJSON(w, http.StatusOK, struct {
+		Subject string `json:"sub"`
+		people
+		Updated int64 `json:"updated_at"`
+	}{subject(user.ID, ""), peopleOf(user), user.LastUpdate.Unix()})
+}
+
+// userinfoHandler stands behind the bearer module like every other resource.
+func (s *Service) userinfoHandler() (http.Handler, error) {
+	check, err := bearer.New(bearer.Config{Validator: s, Realm: "sluice", Log: s.cfg.Log, Now: s.cfg.Now})
+	if err != nil {
+		return nil, err
+	}
+	return check.Require(http.HandlerFunc(s.userinfoAnswer)), nil
+}

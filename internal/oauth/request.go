@@ -1,0 +1,188 @@
+package oauth
+
+import (
+	"encoding/base64"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// request is a checked authorization request: what is stored while the user
+// signs in, and all that consent and issue ever look at.
+type request struct {
+	ClientID     string    `json:"client_id"`
+	RedirectURI  string    `json:"redirect_uri"`      // where the answer goes
+	SentURI      string    `json:"sent_uri"`          // as the request named it; empty when it did not
+	ResponseType []string  `json:"response_type"`     // sorted words
+	ResponseMode string    `json:"response_mode"`     // query, fragment or form_post
+	Scope        []string  `json:"scope"`             // granted when the user agrees
+	State        string    `json:"state,omitempty"`   // goes back as it came
+	Nonce        string    `json:"nonce,omitempty"`   // goes into the id_token
+	Challenge    string    `json:"challenge"`         // S256
+	Prompt       string    `json:"prompt,omitempty"`  // none, login or consent
+	MaxAge       *int64    `json:"max_age,omitempty"` // seconds since the user's last sign-in
+	Hint         string    `json:"login_hint,omitempty"`
+	Begun        time.Time `json:"begun"`
+}
+
+// maxState bounds what is stored and sent back.
+const maxState = 2000
+
+// responseTypes are the answers this server gives, words sorted, and the grant
+// each needs.
+var responseTypes = map[string]string{
+	"code":           AuthorizationCode,
+	"token":          Implicit,
+	"id_token token": Implicit,
+	"id_token":       Implicit,
+}
+
+// begin settles where errors may go: until this succeeds there is no address to
+// trust, and the user sees a page (RFC 6749 §4.1.2.1).
+func (c *Client) beginRequest(f form, now time.Time) (*request, error) {
+	uri, err := c.redirectURI(f["redirect_uri"])
+	if err != nil {
+		return nil, err
+	}
+	r := &request{ClientID: c.ID, RedirectURI: uri, SentURI: f["redirect_uri"], Begun: now, ResponseMode: "query"}
+	if len(f["state"]) <= maxState {
+		r.State = f["state"]
+	}
+	r.ResponseType = strings.Fields(f["response_type"])
+	slices.Sort(r.ResponseType)
+	if slices.Contains(r.ResponseType, "token") || slices.Contains(r.ResponseType, "id_token") {
+		r.ResponseMode = "fragment"
+	}
+	if f["response_mode"] == "form_post" || f["response_mode"] == "fragment" {
+		r.ResponseMode = f["response_mode"]
+	}
+	return r, nil
+}
+
+// complete checks the rest; its errors go to the redirect URI.
+func (r *request) complete(c *Client, f form, twice []string) error {
+	if len(twice) > 0 {
+		if slices.Contains(twice, "state") {
+			r.State = ""
+		}
+		return invalidRequest("a parameter was sent more than once")
+	}
+	checks := []func(*Client, form) error{r.checkType, r.checkMode, r.checkUnsupported, r.checkScope, r.checkChallenge, r.checkOpenID}
+	for _, check := range checks {
+		if err := check(c, f); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (r *request) checkType(c *Client, f form) error {
+	if len(r.ResponseType) == 0 {
+		return invalidRequest("response_type is missing")
+	}
+	grant, ok := responseTypes[strings.Join(r.ResponseType, " ")]
+	if !ok {
+		return &Failure{Code: "unsupported_response_type", Description: "this server does not know that response_type"}
+	}
+	if !c.may(grant) {
+		return unauthorizedClient("the client is not registered for this response_type")
+	}
+	if len(f["state"]) > maxState || len(f["nonce"]) > maxState {
+		return invalidRequest("state and nonce may have 2000 bytes at most")
+	}
+	return nil
+}
+
+func (r *request) checkMode(_ *Client, f form) error {
+	switch mode := f["response_mode"]; {
+	case mode == "" || mode == "form_post" || mode == "fragment":
+		return nil
+	case mode == "query" && r.ResponseMode == "query":
+		return nil
+	case mode == "query":
+		return invalidRequest("tokens are never sent in the query")
+	default:
+		return invalidRequest("this server does not know that response_mode")
+	}
+}
+
+func (r *request) checkUnsupported(_ *Client, f form) error {
+	if f["request"] != "" {
+		return &Failure{Code: "request_not_supported", Description: "request objects are not supported"}
+	}
+	if f["request_uri"] != "" {
+		return &Failure{Code: "request_uri_not_supported", Description: "request_uri is not supported"}
+	}
+	return nil
+}
+
+func (r *request) checkScope(c *Client, f form) (err error) {
+	r.Scope, err = c.scope(f["scope"])
+	if err == nil && slices.Contains(r.ResponseType, "id_token") && !slices.Contains(r.Scope, openid) {
+		return invalidScope("response_type id_token needs the scope openid")
+	}
+	return err
+}
+
+// checkChallenge is RFC 7636 §4.3, §4.4.1 with S256 alone: a method left out
+// would mean plain.
+func (r *request) checkChallenge(c *Client, f form) error {
+	challenge, method := f["code_challenge"], f["code_challenge_method"]
+	code := slices.Contains(r.ResponseType, "code")
+	switch {
+	case challenge == "" && method != "":
+		return invalidRequest("code_challenge_method was sent without code_challenge")
+	case challenge == "" && code && c.Public():
+		return invalidRequest("a client without a secret needs code_challenge (PKCE, RFC 7636)")
+	case challenge == "":
+		return nil
+	case method != "S256":
+		return invalidRequest("code_challenge_method must be S256")
+	}
+	raw, err := base64.RawURLEncoding.Strict().DecodeString(challenge)
+	if err != nil || len(raw) != 32 {
+		return invalidRequest("code_challenge must be the 43 characters of an S256 digest")
+	}
+	r.Challenge = challenge
+	return nil
+}
+
+// checkOpenID reads what OpenID Connect Core §3.1.2.1 adds.
+func (r *request) checkOpenID(_ *Client, f form) error {
+	r.Nonce, r.Hint = f["nonce"], f["login_hint"]
+	if slices.Contains(r.ResponseType, "id_token") && r.Nonce == "" {
+		return invalidRequest("response_type id_token needs a nonce")
+	}
+	prompts := strings.Fields(f["prompt"])
+	for _, p := range prompts {
+		if !slices.Contains([]string{"none", "login", "consent", "select_account"}, p) {
+			return invalidRequest("this server does not know that prompt")
+		}
+	}
+	if slices.Contains(prompts, "none") && len(prompts) > 1 {
+		return invalidRequest("prompt none goes with no other")
+	}
+	r.Prompt = strings.Join(prompts, " ")
+	if text := f["max_age"]; text != "" {
+		n, err := strconv.ParseInt(text, 10, 64)
+		if err != nil || n < 0 {
+			return invalidRequest("max_age is a number of seconds")
+		}
+		r.MaxAge = &n
+	}
+	return nil
+}
+
+func (r *request) prompts(what string) bool {
+	return slices.Contains(strings.Fields(r.Prompt), what)
+}
+
+// signedIn reports whether a sign-in at that time is recent enough for the
+// request.
+func (r *request) signedIn(at time.Time) bool {
+	if (r.prompts("login") || r.prompts("select_account")) && at.Before(r.Begun) {
+		return false
+	}
+	return r.MaxAge == nil || !at.Add(time.Duration(*r.MaxAge)*time.Second).Before(r.Begun)
+}

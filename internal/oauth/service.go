@@ -1,0 +1,115 @@
+package oauth
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/sluicehq/sluice/internal/identity"
+	"github.com/sluicehq/sluice/internal/page"
+	"github.com/sluicehq/sluice/internal/store"
+)
+
+// Config is how the authorization server behaves. Every field is needed; the
+// root package's configuration holds the defaults.
+type Config struct {
+	// Issuer is this server's name in tokens and metadata: a URL without query
+	// and fragment (RFC 8414 §2). Endpoint addresses begin with it.
+	Issuer string
+	// Audience is the "aud" of access tokens: the API they are meant for.
+	Audience string
+	// AccessTTL and RefreshTTL are for clients that do not say otherwise.
+	AccessTTL, RefreshTTL time.Duration
+	// CodeTTL is how long an authorization code may be redeemed.
+	CodeTTL time.Duration
+	// RequestTTL is how long a user may take to sign in and consent.
+	RequestTTL time.Duration
+	// RefreshGrace is how long after its use a refresh token may be repeated and
+	// gives the same successor; 0 means never (RFC 9700 §4.14.2).
+	RefreshGrace time.Duration
+	// JWT makes JWT the access token format of clients that do not choose.
+	JWT bool
+	// QueryParameters accepts the token endpoint's parameters in the address,
+	// where they end up in logs. Old documentation shows such calls.
+	QueryParameters bool
+	// RefreshWithoutClientID takes a public client from its refresh token when
+	// the request names none (RFC 6749 §6 allows it).
+	RefreshWithoutClientID bool
+	// BasicWithoutColon reads `Basic base64("id")` as a public client's id.
+	BasicWithoutColon bool
+	// IgnorePublicSecret lets a public client present a secret, which proves
+	// nothing and is not looked at.
+	IgnorePublicSecret bool
+	// PasswordError401 answers 401 instead of 400 for a user's wrong password.
+	PasswordError401 bool
+	// Secure is true when browsers reach the server by https.
+	Secure bool
+	// Log receives an event for each sign-in, issue and refusal; never a secret.
+	Log *slog.Logger
+	// Now is the clock.
+	Now func() time.Time
+}
+
+// Service is the authorization server. It is safe for concurrent use.
+type Service struct {
+	cfg      Config
+	db       *store.DB
+	users    *identity.Service
+	pages    *page.Pages
+	secrets  *secretCache
+	keys     *keyring
+	grants   map[string]grant
+	issuer   *url.URL
+	userinfo http.Handler
+}
+
+// New returns the authorization server on a migrated database. It makes the
+// first signing key when there is none.
+func New(ctx context.Context, db *store.DB, users *identity.Service, pages *page.Pages, cfg Config) (*Service, error) {
+	issuer, err := url.Parse(cfg.Issuer)
+	if err != nil {
+		return nil, err
+	}
+	s := &Service{cfg: cfg, db: db, users: users, pages: pages, issuer: issuer, secrets: newSecretCache()}
+	if s.keys, err = loadKeys(ctx, db, cfg.Now); err != nil {
+		return nil, err
+	}
+	s.grants = map[string]grant{
+		AuthorizationCode: s.redeemCode,
+		RefreshToken:      s.refresh,
+		Password:          s.password,
+		ClientCredentials: s.clientCredentials,
+	}
+	if s.userinfo, err = s.userinfoHandler(); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// Register adds the endpoints for programs to mux; they carry no cookies.
+func (s *Service) Register(mux *http.ServeMux) {
+	mux.Handle("/oauth/token", s.post(s.token))
+	mux.Handle("/oauth/introspect", s.post(s.introspect))
+	mux.Handle("/oauth/check_token", s.post(s.checkToken))
+	mux.Handle("/oauth/revoke", s.post(s.revoke))
+	mux.Handle("GET /oauth/userinfo", s.userinfo)
+	mux.Handle("POST /oauth/userinfo", s.userinfo)
+	mux.HandleFunc("GET /oauth/jwks", s.jwks)
+	for _, path := range s.metadataPaths() {
+		mux.HandleFunc("GET "+path, s.metadata)
+	}
+}
+
+// RegisterPages adds the endpoints for people's browsers to mux. The mux must
+// stand behind page.Protect but for /oauth/authorize, which other sites call
+// by design and which changes nothing before the user has answered.
+func (s *Service) RegisterPages(open, protected *http.ServeMux) {
+	open.HandleFunc("GET /oauth/authorize", s.authorize)
+	open.HandleFunc("POST /oauth/authorize", s.authorize)
+	protected.HandleFunc("GET /oauth/authorize/continue", s.resume)
+	protected.HandleFunc("POST /oauth/consent", s.consent)
+}
+
+func (s *Service) now() time.Time { return s.cfg.Now() }

@@ -1,0 +1,110 @@
+package oauth
+
+import (
+	"context"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+)
+
+// call is one request at the token endpoint, with its client settled.
+type call struct {
+	client *Client
+	form   form
+	now    time.Time
+}
+
+// grant fills in its part of the pipeline: it checks what it was given and
+// returns the committed answer.
+type grant func(ctx context.Context, c *call) (*answer, error)
+
+// answer is the successful token answer of RFC 6749 §5.1.
+type answer struct {
+	AccessToken  string `json:"access_token"`
+	TokenType    string `json:"token_type"`
+	ExpiresIn    int64  `json:"expires_in"`
+	RefreshToken string `json:"refresh_token,omitempty"`
+	Scope        string `json:"scope,omitempty"`
+	IDToken      string `json:"id_token,omitempty"`
+
+	userID int64 // for the log
+}
+
+// token is the endpoint of RFC 6749 §3.2: authenticate the client, check that it
+// may use the grant, run the grant, write.
+func (s *Service) token(w http.ResponseWriter, r *http.Request, f form) {
+	ctx := r.Context()
+	grantType := f["grant_type"]
+	client, err := s.tokenClient(ctx, r, f)
+	var a *answer
+	if err == nil {
+		a, err = s.run(ctx, grantType, &call{client: client, form: f, now: s.now()})
+	}
+	if err != nil {
+		s.refuse(w, r, err)
+		return
+	}
+	s.cfg.Log.InfoContext(ctx, "token issued", "grant", grantType, "client", client.ID, "user", a.userID, "scope", a.Scope)
+	writeJSON(w, http.StatusOK, a)
+}
+
+// tokenClient authenticates the client; a refresh may leave it out.
+func (s *Service) tokenClient(ctx context.Context, r *http.Request, f form) (*Client, error) {
+	client, err := s.authenticate(ctx, r, f)
+	if err != nil || client != nil {
+		return client, err
+	}
+	if f["grant_type"] == RefreshToken && f["refresh_token"] != "" && s.cfg.RefreshWithoutClientID {
+		return s.publicClientOf(ctx, f["refresh_token"])
+	}
+	return nil, invalidClient(false)
+}
+
+func (s *Service) run(ctx context.Context, grantType string, c *call) (*answer, error) {
+	if grantType == "" {
+		return nil, invalidRequest("grant_type is missing")
+	}
+	g, ok := s.grants[grantType]
+	if !ok {
+		return nil, &Failure{Code: "unsupported_grant_type", Description: "this server does not know that grant_type"}
+	}
+	if !c.client.may(grantType) {
+		return nil, unauthorizedClient("the client is not registered for this grant_type")
+	}
+	if grantType == ClientCredentials && c.client.Public() {
+		return nil, unauthorizedClient("client_credentials needs a client with a secret")
+	}
+	return g(ctx, c)
+}
+
+// scope settles what is granted to a client that asks for something: what it
+// asked, as far as it is registered for all of it, or the default, which is
+// everything it is registered for but openid.
+func (c *Client) scope(asked string) ([]string, error) {
+	words := unique(strings.Fields(asked))
+	if len(words) == 0 {
+		return slices.DeleteFunc(slices.Clone(c.Scopes), func(w string) bool { return w == openid }), nil
+	}
+	return words, within(words, c.Scopes)
+}
+
+// within refuses a scope that is wider than allowed.
+func within(words, allowed []string) error {
+	for _, w := range words {
+		if !slices.Contains(allowed, w) {
+			return invalidScope("the client may not ask for one of these scopes, or it does not exist")
+		}
+	}
+	return nil
+}
+
+func unique(words []string) []string {
+	var list []string
+	for _, w := range words {
+		if !slices.Contains(list, w) {
+			list = append(list, w)
+		}
+	}
+	return list
+}

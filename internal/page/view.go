@@ -1,0 +1,86 @@
+package page
+
+// Login is the sign-in page. It posts email, password and next to /login.
+type Login struct {
+	Client  string // the application the user comes from; empty when unknown
+	Email   string // filled in again after a mistake
+	Message string // what went wrong; empty at first
+	Next    string // the local address to go on to
+}
+
+// ScopeText is one thing an application asks for, in words.
+type ScopeText struct{ Name, Text string }
+
+// Consent asks whether an application may act for the user. It posts request and
+// decision (allow or deny) to /oauth/consent.
+type Consent struct {
+	Client, ClientID string
+	User, Email      string
+	Request          string // the stored request's id
+	RedirectHost     string // where the user will be sent
+	Scopes           []ScopeText
+}
+
+// LogoutConfirm asks whether to sign out. It posts to /logout.
+type LogoutConfirm struct{ Email, Next string }
+
+// LoggedOut says that the user is signed out.
+type LoggedOut struct{}
+
+// Error says what went wrong and what to do.
+type Error struct {
+	Status         int
+	Title, Message string
+	Detail         string // for an application's developer; empty means none
+}
+
+// Field is a hidden field.
+type Field struct{ Name, Value string }
+
+// FormPost carries an answer to an application by a form that posts itself, or by
+// its button without JavaScript (OAuth 2.0 Form Post Response Mode).
+type FormPost struct {
+	Action string
+	Fields []Field
+}
+
+// Account is a user of the demo.
+type Account struct{ Email, Password, Role string }
+
+// Link leads on.
+type Link struct{ Href, Text, Note string }
+
+// Home says what runs here.
+type Home struct {
+	Version, Issuer string
+	User            string // who is signed in; empty means nobody
+	Demo            bool
+	Accounts        []Account
+	Curl            []string
+	Links           []Link
+}
+
+// DemoCallback shows what the demo's application was sent.
+type DemoCallback struct {
+	Code, State        string
+	Error, Description string
+	Curl               string // the line that redeems the code
+}
+
+func (Login) name() string         { return "login" }
+func (Consent) name() string       { return "consent" }
+func (LogoutConfirm) name() string { return "logout" }
+func (LoggedOut) name() string     { return "loggedout" }
+func (Error) name() string         { return "error" }
+func (FormPost) name() string      { return "formpost" }
+func (Home) name() string          { return "home" }
+func (DemoCallback) name() string  { return "callback" }
+
+func (Login) title() string         { return "Sign in" }
+func (v Consent) title() string     { return "Allow " + v.Client + "?" }
+func (LogoutConfirm) title() string { return "Sign out" }
+func (LoggedOut) title() string     { return "Signed out" }
+func (v Error) title() string       { return v.Title }
+func (FormPost) title() string      { return "One moment" }
+func (Home) title() string          { return "Sluice" }
+func (DemoCallback) title() string  { return "Back at the application" }

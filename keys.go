@@ -1,0 +1,232 @@
+package sluice
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// key is one setting: how it is spelled and where its value goes.
+type key struct {
+	name   string
+	set    func(c *Config, value string) error
+	secret bool // may come from a file named by the key with "-file" behind it
+	todo   bool // known to APS, without effect here: a warning
+}
+
+// keys are all settings but the gateway's routes.
+var keys = []key{
+	{name: "sluice.addr", set: text(func(c *Config) *string { return &c.Addr })},
+	{name: "server.port", set: setPort},
+	{name: "server.address", set: setHost},
+	{name: "sluice.data", set: text(func(c *Config) *string { return &c.Data })},
+	{name: "sluice.database", secret: true, set: text(func(c *Config) *string { return &c.Database })},
+	{name: "sluice.role", set: text(func(c *Config) *string { return (*string)(&c.Role) })},
+	{name: "sluice.demo", set: flag(func(c *Config) *bool { return &c.Demo })},
+	{name: "sluice.issuer", set: text(func(c *Config) *string { return &c.Issuer })},
+	{name: "sluice.insecure-http", set: flag(func(c *Config) *bool { return &c.InsecureHTTP })},
+	{name: "sluice.insecure-introspection", set: flag(func(c *Config) *bool { return &c.Bearer.InsecureIntrospection })},
+	{name: "sluice.log-level", set: text(func(c *Config) *string { return &c.LogLevel })},
+	{name: "sluice.log-format", set: text(func(c *Config) *string { return &c.LogFormat })},
+	{name: "sluice.shutdown-timeout", set: duration(func(c *Config) *time.Duration { return &c.ShutdownTimeout })},
+	{name: "sluice.session-ttl", set: duration(func(c *Config) *time.Duration { return &c.SessionTTL })},
+	{name: "sluice.password-concurrency", set: setConcurrency},
+	{name: "sluice.oauth.code-ttl", set: duration(func(c *Config) *time.Duration { return &c.OAuth.CodeTTL })},
+	{name: "sluice.oauth.refresh-ttl", set: duration(func(c *Config) *time.Duration { return &c.OAuth.RefreshTTL })},
+	{name: "sluice.oauth.refresh-grace", set: duration(func(c *Config) *time.Duration { return &c.OAuth.RefreshGrace })},
+	{name: "sluice.oauth.authorization-request-ttl", set: duration(func(c *Config) *time.Duration { return &c.OAuth.RequestTTL })},
+	{name: "sluice.oauth.token-parameters-in-query", set: flag(func(c *Config) *bool { return &c.OAuth.TokenParametersInQuery })},
+	{name: "sluice.oauth.refresh-without-client-id", set: flag(func(c *Config) *bool { return &c.OAuth.RefreshWithoutClientID })},
+	{name: "sluice.oauth.basic-without-colon", set: flag(func(c *Config) *bool { return &c.OAuth.BasicWithoutColon })},
+	{name: "sluice.oauth.ignore-public-client-secret", set: flag(func(c *Config) *bool { return &c.OAuth.IgnorePublicClientSecret })},
+	{name: "sluice.oauth.password-error-401", set: flag(func(c *Config) *bool { return &c.OAuth.PasswordError401 })},
+	{name: "authentication.oauth.jwt", set: flag(func(c *Config) *bool { return &c.OAuth.JWT })},
+	{name: "authentication.oauth.corsFilter", set: flag(func(c *Config) *bool { return &c.OAuth.CORSFilter })},
+	{name: "authentication.oauth.tokenValidityInSeconds", set: seconds(func(c *Config) *time.Duration { return &c.OAuth.AccessTTL })},
+	{name: "security.oauth2.authentication.enabled", set: flag(func(c *Config) *bool { return &c.Bearer.Enabled })},
+	{name: "security.oauth2.basicAuth.enabled", set: setBasic},
+	{name: "security.oauth2.client.clientId", set: text(func(c *Config) *string { return &c.Bearer.ClientID })},
+	{name: "security.oauth2.client.clientSecret", secret: true, set: text(func(c *Config) *string { return &c.Bearer.ClientSecret })},
+	{name: "security.oauth2.client.checkToken", set: text(func(c *Config) *string { return &c.Bearer.CheckToken })},
+	{name: "security.oauth2.client.userAuthorizationUri", todo: true},
+	{name: "security.oauth2.client.accessTokenUri", todo: true},
+	{name: "security.oauth2.client.userInfoUri", todo: true},
+	{name: "security.oauth2.client.tokenName", todo: true},
+	{name: "security.authentication.use-externalid", set: flag(func(c *Config) *bool { return &c.Users.UseExternalID })},
+	{name: "security.authentication.casesensitive", set: flag(func(c *Config) *bool { return &c.Users.CaseSensitive })},
+	{name: "cors.enabled", set: flag(func(c *Config) *bool { return &c.CORS.Enabled })},
+	{name: "cors.allowed.origins", set: list(func(c *Config) *[]string { return &c.CORS.Origins })},
+	{name: "cors.allowed.origin.patterns", set: list(func(c *Config) *[]string { return &c.CORS.OriginPatterns })},
+	{name: "cors.allowed.methods", set: list(func(c *Config) *[]string { return &c.CORS.Methods })},
+	{name: "cors.allowed.headers", set: list(func(c *Config) *[]string { return &c.CORS.Headers })},
+	{name: "cors.exposed.headers", set: list(func(c *Config) *[]string { return &c.CORS.Exposed })},
+	{name: "cors.support.credentials", set: flag(func(c *Config) *bool { return &c.CORS.Credentials })},
+	{name: "cors.preflight.maxage", set: seconds(func(c *Config) *time.Duration { return &c.CORS.MaxAge })},
+}
+
+// ours are the namespaces in which an unknown key is a mistake. A real
+// activiti-app.properties holds hundreds of others, which are not looked at.
+var ours = []string{"sluice.", "security.oauth2.", "security.authentication.", "authentication.oauth.", "cors.", "server."}
+
+// routePrefixes are the namespaces of the gateway's routes, in relaxed form.
+var routePrefixes = []string{"zuul.routes.", "sluice.gateway.routes."}
+
+func text(at func(*Config) *string) func(*Config, string) error {
+	return func(c *Config, v string) error {
+		*at(c) = v
+		return nil
+	}
+}
+
+func flag(at func(*Config) *bool) func(*Config, string) error {
+	return func(c *Config, v string) error {
+		b, err := parseBool(v)
+		if err == nil {
+			*at(c) = b
+		}
+		return err
+	}
+}
+
+func parseBool(v string) (bool, error) {
+	switch strings.ToLower(v) {
+	case "true", "yes", "on", "1":
+		return true, nil
+	case "false", "no", "off", "0":
+		return false, nil
+	}
+	return false, errors.New("it must be true or false")
+}
+
+func duration(at func(*Config) *time.Duration) func(*Config, string) error {
+	return func(c *Config, v string) error {
+		d, err := time.ParseDuration(v)
+		if err != nil {
+			return errors.New("it must be a duration such as 90s, 10m or 12h")
+		}
+		*at(c) = d
+		return nil
+	}
+}
+
+func seconds(at func(*Config) *time.Duration) func(*Config, string) error {
+	return func(c *Config, v string) error {
+		n, err := strconv.ParseInt(v, 10, 32)
+		if err != nil {
+			return errors.New("it must be a whole number of seconds")
+		}
+		*at(c) = time.Duration(n) * time.Second
+		return nil
+	}
+}
+
+func list(at func(*Config) *[]string) func(*Config, string) error {
+	return func(c *Config, v string) error {
+		*at(c) = nil
+		for part := range strings.SplitSeq(v, ",") {
+			if part = strings.TrimSpace(part); part != "" {
+				*at(c) = append(*at(c), part)
+			}
+		}
+		return nil
+	}
+}
+
+func setBasic(c *Config, v string) error {
+	b, err := parseBool(v)
+	if err == nil {
+		c.Bearer.BasicAuth = &b
+	}
+	return err
+}
+
+func setConcurrency(c *Config, v string) (err error) {
+	if c.PasswordConcurrency, err = strconv.Atoi(v); err != nil {
+		return errors.New("it must be a whole number")
+	}
+	return nil
+}
+
+func setPort(c *Config, v string) error {
+	if n, err := strconv.Atoi(v); err != nil || n < 0 || n > 65535 {
+		return errors.New("it must be a port from 0 to 65535")
+	}
+	c.Addr = c.Addr[:strings.LastIndex(c.Addr, ":")+1] + v
+	return nil
+}
+
+func setHost(c *Config, v string) error {
+	if strings.Contains(v, ":") && !strings.HasPrefix(v, "[") {
+		v = "[" + v + "]"
+	}
+	c.Addr = v + c.Addr[max(strings.LastIndex(c.Addr, ":"), 0):]
+	return nil
+}
+
+// relaxed spells a key in one way, as Spring's relaxed binding reads it:
+// Server.port, server.port and SERVER_PORT are one key.
+func relaxed(name string) string {
+	return strings.Map(func(r rune) rune {
+		switch {
+		case r == '-' || r == '_' || r == '.':
+			return -1
+		case r >= 'A' && r <= 'Z':
+			return r + 'a' - 'A'
+		}
+		return r
+	}, name)
+}
+
+func lookupKey(name string) (*key, bool) {
+	r := relaxed(name)
+	for i := range keys {
+		if relaxed(keys[i].name) == r {
+			return &keys[i], true
+		}
+	}
+	return nil, false
+}
+
+// isOurs reports whether a key of a file stands in one of our namespaces.
+func isOurs(name string) bool {
+	lower := strings.ToLower(name)
+	return slices.ContainsFunc(ours, func(p string) bool { return strings.HasPrefix(lower, p) })
+}
+
+// suggestion names the known key that is nearest to a mistaken one.
+func suggestion(name string) string {
+	best, distance := "", 1+len(name)/4
+	for _, k := range keys {
+		if d := editDistance(relaxed(name), relaxed(k.name)); d <= distance {
+			best, distance = k.name, d-1
+		}
+	}
+	if best == "" {
+		return ""
+	}
+	return fmt.Sprintf(" (did you mean %s?)", best)
+}
+
+// editDistance is Levenshtein's.
+func editDistance(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			cost := diagonal
+			if a[i] != b[j] {
+				cost++
+			}
+			diagonal = row[j+1]
+			row[j+1] = min(cost, row[j]+1, row[j+1]+1)
+		}
+	}
+	return row[len(b)]
+}
