@@ -382,3 +382,19 @@ func (s *Service) implicit(ctx context.Context, v *visit, g *signIn, now time.Ti
 	}
 	return values, insert, nil
 }
+
+// Purpose names the application that a sign-in at the given address is for, or
+// nothing when the address is no stored request's.
+func (s *Service) Purpose(ctx context.Context, next string) string {
+	u, err := url.Parse(next)
+	if err != nil || u.Path != "/oauth/authorize/continue" {
+		return ""
+	}
+	var c Client
+	err = s.db.QueryRow(ctx, c.columns(), `SELECT `+clientColumns+` FROM clients WHERE id =
+		(SELECT client_id FROM authorization_requests WHERE hash = $1)`, hash(u.Query().Get("request")))
+	if err != nil {
+		return ""
+	}
+	return c.Title()
+}

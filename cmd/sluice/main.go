@@ -1,0 +1,141 @@
+// Command sluice runs the server and administers its users and clients.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+
+	"github.com/sluicehq/sluice"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	code := run(ctx, os.Args[1:], &environment{in: os.Stdin, out: os.Stdout, err: os.Stderr, environ: os.Environ()})
+	stop()
+	os.Exit(code)
+}
+
+// environment is what a command may touch of the outside.
+type environment struct {
+	in       io.Reader
+	out, err io.Writer
+	environ  []string
+}
+
+// commands is the whole command line.
+type commands struct {
+	Serve   serveCommand   `cmd:"" help:"Run the server."`
+	Migrate migrateCommand `cmd:"" help:"Bring the database up to date; serve does so by itself."`
+	User    struct {
+		Create   userCreate   `cmd:"" help:"Make a user."`
+		List     userList     `cmd:"" help:"List users."`
+		Disable  userDisable  `cmd:"" help:"Stop a user from signing in and end his sessions and tokens."`
+		Enable   userEnable   `cmd:"" help:"Let a user sign in again."`
+		Password userPassword `cmd:"" help:"Give a user a new password."`
+	} `cmd:"" help:"Users."`
+	Client struct {
+		Create clientCreate `cmd:"" help:"Register a client."`
+		List   clientList   `cmd:"" help:"List clients."`
+		Delete clientDelete `cmd:"" help:"Remove a client and everything that was issued to it."`
+		Secret clientSecret `cmd:"" help:"Give a client another secret."`
+	} `cmd:"" help:"Clients: the applications that ask for tokens."`
+	Version versionCommand `cmd:"" help:"Print the version."`
+}
+
+// run parses and carries out one command and returns the exit code: 0 done, 1
+// failed, 2 not understood.
+func run(ctx context.Context, args []string, env *environment) int {
+	var c commands
+	exited := -1
+	parser := kong.Must(&c, kong.Name("sluice"), kong.Writers(env.out, env.err), kong.UsageOnError(),
+		kong.Description("Process services with OAuth 2 built in."), kong.Exit(func(code int) { exited = code }),
+		kong.BindTo(ctx, (*context.Context)(nil)), kong.Bind(env))
+	command, err := parser.Parse(args)
+	if exited >= 0 {
+		return exited
+	}
+	if err != nil {
+		_, _ = fmt.Fprintln(env.err, "sluice:", err)
+		return 2
+	}
+	if err := command.Run(); err != nil {
+		_, _ = fmt.Fprintln(env.err, "sluice:", err)
+		return 1
+	}
+	return 0
+}
+
+// settings are the flags that every command takes.
+type settings struct {
+	Data     string   `help:"Folder of the SQLite database (./data)." placeholder:"DIR"`
+	Database string   `help:"PostgreSQL URL instead of SQLite." placeholder:"URL"`
+	Config   []string `help:"Property file, read after activiti-app.properties and application.properties; may be repeated." placeholder:"FILE" sep:"none"`
+	Set      []string `help:"One setting; may be repeated." placeholder:"KEY=VALUE" sep:"none"`
+}
+
+// load reads the configuration; more are settings that stand after all others.
+func (s *settings) load(env *environment, more ...string) (sluice.Config, error) {
+	set := append([]string{}, s.Set...)
+	if s.Data != "" {
+		set = append(set, "sluice.data="+s.Data)
+	}
+	if s.Database != "" {
+		set = append(set, "sluice.database="+s.Database)
+	}
+	cfg, warnings, err := sluice.LoadConfig(sluice.LoadOptions{Files: s.Config, Environ: env.environ, Set: append(set, more...)})
+	for _, w := range warnings {
+		_, _ = fmt.Fprintln(env.err, "warning:", w)
+	}
+	if err != nil {
+		return cfg, fmt.Errorf("the configuration has problems:\n%w", err)
+	}
+	return cfg, nil
+}
+
+// administer opens the database and runs fn on it.
+func (s *settings) administer(ctx context.Context, env *environment, fn func(*sluice.Admin) error) error {
+	// What an administrative command prints is its answer; the log keeps to trouble.
+	cfg, err := s.load(env, "sluice.demo=false")
+	if err != nil {
+		return err
+	}
+	cfg.LogLevel = "warn"
+	admin, err := sluice.OpenAdmin(ctx, cfg)
+	if err != nil {
+		return err
+	}
+	return errors.Join(fn(admin), admin.Close())
+}
+
+type migrateCommand struct {
+	settings
+}
+
+// Run brings the database up to date.
+func (c *migrateCommand) Run(ctx context.Context, env *environment) error {
+	cfg, err := c.load(env)
+	if err != nil {
+		return err
+	}
+	steps, err := sluice.Migrate(ctx, cfg)
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(env.out, "the database is up to date (%d steps taken)\n", steps)
+	return err
+}
+
+type versionCommand struct{}
+
+// Run prints the version.
+func (versionCommand) Run(env *environment) error {
+	_, err := fmt.Fprintln(env.out, "sluice", sluice.Version)
+	return err
+}

@@ -1,0 +1,92 @@
+package sluice
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+)
+
+// The server's limits on a connection. A request's head must come within the
+// first, the whole of it within the second, the answer within the third.
+const (
+	headTimeout   = 5 * time.Second
+	readTimeout   = 30 * time.Second
+	writeTimeout  = 5 * time.Minute
+	idleTimeout   = 2 * time.Minute
+	maxHeader     = 16 << 10
+	sweepInterval = time.Minute
+)
+
+// Run builds a Server and serves cfg.Addr until ctx ends; then it refuses new
+// requests, lets those in flight finish within cfg.ShutdownTimeout and closes
+// everything. prepare, when not nil, is called when the address is taken and
+// before the first request is answered.
+func Run(ctx context.Context, cfg Config, prepare func(context.Context, *Server) error, options ...Option) error {
+	s, err := New(ctx, cfg, options...)
+	if err != nil {
+		return err
+	}
+	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", cfg.Addr)
+	if err != nil {
+		return errors.Join(fmt.Errorf("listening: %w", err), s.Close())
+	}
+	if prepare != nil {
+		if err := prepare(ctx, s); err != nil {
+			return errors.Join(err, listener.Close(), s.Close())
+		}
+	}
+	return errors.Join(s.serve(ctx, listener), s.Close())
+}
+
+func (s *Server) serve(ctx context.Context, listener net.Listener) error {
+	server := &http.Server{
+		Handler: s.Handler(), ReadHeaderTimeout: headTimeout, ReadTimeout: readTimeout, WriteTimeout: writeTimeout,
+		IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeader,
+	}
+	background, stop := context.WithCancel(ctx)
+	var loops sync.WaitGroup
+	loops.Go(func() { s.sweep(background) })
+	failed := make(chan error, 1)
+	go func() { failed <- server.Serve(listener) }()
+	var err error
+	select {
+	case err = <-failed:
+	case <-ctx.Done():
+		s.log.Info("stopping: requests in flight may end")
+		wait, cancel := context.WithTimeout(context.Background(), s.cfg.ShutdownTimeout)
+		if err = server.Shutdown(wait); err != nil {
+			err = fmt.Errorf("stopping: some requests were cut off: %w", errors.Join(err, server.Close()))
+		}
+		cancel()
+	}
+	stop()
+	loops.Wait()
+	return err
+}
+
+// sweep drops expired rows now and then until ctx ends.
+func (s *Server) sweep(ctx context.Context) {
+	if s.db == nil {
+		return
+	}
+	tick := time.NewTicker(sweepInterval)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		for _, sweep := range []func(context.Context) (int64, error){s.auth.Sweep, s.users.Sweep} {
+			if n, err := sweep(ctx); err != nil && ctx.Err() == nil {
+				s.log.Warn("dropping expired rows", "error", err)
+			} else if n > 0 {
+				s.log.Debug("dropped expired rows", "rows", n)
+			}
+		}
+	}
+}

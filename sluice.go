@@ -1,0 +1,349 @@
+package sluice
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/sluicehq/sluice/bearer"
+	"github.com/sluicehq/sluice/internal/api"
+	"github.com/sluicehq/sluice/internal/gateway"
+	"github.com/sluicehq/sluice/internal/identity"
+	"github.com/sluicehq/sluice/internal/oauth"
+	"github.com/sluicehq/sluice/internal/page"
+	"github.com/sluicehq/sluice/internal/store"
+)
+
+// Version is this program's version.
+const Version = "0.1.0"
+
+// Server is a whole Sluice: the rooms on one database. Its handlers may be mounted
+// in another program one by one, or all together by Handler.
+type Server struct {
+	// AuthServer answers /oauth/…, /login, /logout and the metadata. Nil when the
+	// role leaves it out, as are the others.
+	AuthServer http.Handler
+	// API answers /activiti-app/api/… behind the bearer check.
+	API http.Handler
+	// Gateway answers the configured routes behind the bearer check.
+	Gateway http.Handler
+
+	cfg   Config
+	log   *slog.Logger
+	db    *store.DB // nil for a gateway that introspects elsewhere
+	users *identity.Service
+	auth  *oauth.Service
+	pages *page.Pages
+	check *bearer.Server
+	base  http.Handler
+	now   func() time.Time
+}
+
+// Option changes a Server as it is made.
+type Option func(*Server) error
+
+// WithValidator replaces the check of tokens by the program's own: the Go way of
+// APS's replaceable Oauth2RequestHeaderService. The tokens' user names are matched
+// with the users of this server as usual.
+func WithValidator(v bearer.Validator) Option {
+	return func(s *Server) error {
+		check, err := s.bearerServer(v)
+		s.check = check
+		return err
+	}
+}
+
+// WithClock replaces the clock, for tests.
+func WithClock(now func() time.Time) Option {
+	return func(s *Server) error {
+		s.now = now
+		return nil
+	}
+}
+
+// New checks cfg, opens the database, brings it up to date and builds the rooms.
+// Close ends what it began.
+func New(ctx context.Context, cfg Config, options ...Option) (*Server, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	s := &Server{cfg: cfg, log: newLog(cfg), now: time.Now}
+	if err := s.build(ctx, options); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	return s, nil
+}
+
+func (s *Server) build(ctx context.Context, options []Option) error {
+	for _, o := range options {
+		if err := o(s); err != nil {
+			return err
+		}
+	}
+	if err := s.openRooms(ctx); err != nil {
+		return err
+	}
+	if s.check == nil {
+		check, err := s.bearerServer(s.validator())
+		if err != nil {
+			return err
+		}
+		s.check = check
+	}
+	if err := s.mount(); err != nil {
+		return err
+	}
+	s.base = s.routes()
+	return nil
+}
+
+// newLog makes the log that cfg asks for.
+func newLog(cfg Config) *slog.Logger {
+	var level slog.Level
+	_ = level.UnmarshalText([]byte(cfg.LogLevel)) // Validate has checked it
+	options := &slog.HandlerOptions{Level: level}
+	var h slog.Handler = slog.NewTextHandler(os.Stderr, options)
+	if cfg.LogFormat == "json" {
+		h = slog.NewJSONHandler(os.Stderr, options)
+	}
+	return slog.New(withRequestID{h})
+}
+
+// openRooms opens the database and what lives on it. A gateway that asks another
+// authorization server needs none.
+func (s *Server) openRooms(ctx context.Context) (err error) {
+	secure := strings.HasPrefix(s.cfg.issuer(), "https:")
+	if s.pages, err = page.New(page.Config{Secure: secure, Log: s.log}); err != nil {
+		return err
+	}
+	if s.cfg.Role == RoleGateway && (s.foreign() || s.check != nil) {
+		return nil
+	}
+	if s.db, err = openStore(ctx, s.cfg, s.log); err != nil {
+		return err
+	}
+	s.users = identity.New(s.db, s.pages, identity.Config{
+		UseExternalID: s.cfg.Users.UseExternalID, CaseSensitive: s.cfg.Users.CaseSensitive, SessionTTL: s.cfg.SessionTTL,
+		PasswordConcurrency: s.cfg.PasswordConcurrency, Secure: secure, Log: s.log, Now: s.now,
+		Purpose: func(ctx context.Context, next string) string { return s.auth.Purpose(ctx, next) },
+	})
+	o := s.cfg.OAuth
+	s.auth, err = oauth.New(ctx, s.db, s.users, s.pages, oauth.Config{
+		Issuer: s.cfg.issuer(), Audience: s.resource(), AccessTTL: o.AccessTTL, RefreshTTL: o.RefreshTTL, CodeTTL: o.CodeTTL,
+		RequestTTL: o.RequestTTL, RefreshGrace: o.RefreshGrace, JWT: o.JWT, QueryParameters: o.TokenParametersInQuery,
+		RefreshWithoutClientID: o.RefreshWithoutClientID, BasicWithoutColon: o.BasicWithoutColon,
+		IgnorePublicSecret: o.IgnorePublicClientSecret, PasswordError401: o.PasswordError401, Secure: secure, Log: s.log, Now: s.now,
+	})
+	return err
+}
+
+// openStore opens the configured database and brings it up to date.
+func openStore(ctx context.Context, cfg Config, log *slog.Logger) (*store.DB, error) {
+	db, err := openUnmigrated(ctx, cfg, log)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := db.Migrate(ctx); err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	return db, nil
+}
+
+func openUnmigrated(ctx context.Context, cfg Config, log *slog.Logger) (*store.DB, error) {
+	return store.Open(ctx, store.Config{URL: cfg.Database, Path: filepath.Join(cfg.Data, "sluice.db"), Log: log})
+}
+
+// foreign reports whether tokens are checked at another authorization server.
+func (s *Server) foreign() bool { return s.cfg.Bearer.Enabled && s.cfg.Bearer.CheckToken != "" }
+
+// validator is the check that the configuration asks for.
+func (s *Server) validator() bearer.Validator {
+	if !s.foreign() {
+		return s.auth
+	}
+	b := s.cfg.Bearer
+	return bearer.Cached(&bearer.Introspection{URL: b.CheckToken, ClientID: b.ClientID, ClientSecret: b.ClientSecret})
+}
+
+// resource is the REST API's own name (RFC 9728): the "aud" of our tokens.
+func (s *Server) resource() string { return s.cfg.issuer() + "/activiti-app" }
+
+func (s *Server) bearerServer(v bearer.Validator) (*bearer.Server, error) {
+	cfg := bearer.Config{
+		Validator: v, Realm: "sluice", Resource: s.resource(), Log: s.log, Now: s.now,
+		Body: func(w http.ResponseWriter, _ *http.Request, e *bearer.Error) {
+			api.WriteErrorBody(w, e.Status, e.Description)
+		},
+	}
+	if !s.foreign() {
+		cfg.AuthorizationServers = []string{s.cfg.issuer()}
+	}
+	return bearer.New(cfg)
+}
+
+// mount builds the handlers that the role asks for.
+func (s *Server) mount() error {
+	role := s.cfg.Role
+	if role == RoleAll || role == RoleAuth {
+		s.AuthServer = s.authHandler()
+	}
+	if role == RoleAll || role == RoleProcess {
+		s.API = s.apiHandler()
+	}
+	if role == RoleGateway || (role == RoleAll && len(s.cfg.Routes) > 0) {
+		g, err := s.gatewayHandler()
+		if err != nil {
+			return err
+		}
+		s.Gateway = g
+	}
+	return nil
+}
+
+// authHandler puts the programs' endpoints and the pages on two muxes: CORS on
+// the one, form protection on the other.
+func (s *Server) authHandler() http.Handler {
+	programs, open, protected := http.NewServeMux(), http.NewServeMux(), http.NewServeMux()
+	s.auth.Register(programs)
+	s.auth.RegisterPages(open, protected)
+	s.users.Register(protected)
+	var calls http.Handler = programs
+	if s.cfg.OAuth.CORSFilter {
+		calls = cors(s.cfg.CORS, programs)
+	}
+	guarded := s.pages.Protect(protected)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if matches(open, r) {
+			open.ServeHTTP(w, r)
+			return
+		}
+		if matches(protected, r) {
+			guarded.ServeHTTP(w, r)
+			return
+		}
+		calls.ServeHTTP(w, r)
+	})
+}
+
+func matches(mux *http.ServeMux, r *http.Request) bool {
+	_, pattern := mux.Handler(r)
+	return pattern != ""
+}
+
+// apiHandler settles who is calling before any operation runs.
+func (s *Server) apiHandler() http.Handler {
+	rest := api.New(s.users, api.Config{Version: apsVersion, Log: s.log})
+	byToken := s.check.Require(s.users.RequireToken(rest, rest.Refuse))
+	byPassword := s.users.RequireBasic(rest, rest.Refuse)
+	basic := s.cfg.Bearer.Basic()
+	return cors(s.cfg.CORS, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		scheme, _, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+		if basic && strings.EqualFold(scheme, "Basic") {
+			byPassword.ServeHTTP(w, r)
+			return
+		}
+		byToken.ServeHTTP(w, r)
+	}))
+}
+
+// apsVersion is the version of APS whose API this is.
+var apsVersion = api.Version{Edition: "Sluice " + Version, Major: "24", Minor: "1", Revision: "0", Type: "bpmSuite"}
+
+func (s *Server) gatewayHandler() (http.Handler, error) {
+	cfg := gateway.Config{Log: s.log, Guard: func(next http.Handler) http.Handler { return s.check.Require(next) }}
+	for _, r := range s.cfg.Routes {
+		cfg.Routes = append(cfg.Routes, gateway.Route(r))
+	}
+	return gateway.New(cfg)
+}
+
+// Handler returns everything the role serves on one address.
+func (s *Server) Handler() http.Handler { return s.base }
+
+// routes puts the rooms side by side.
+func (s *Server) routes() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /management/health", s.health)
+	mux.Handle("GET /static/", s.pages.Static())
+	mux.HandleFunc("GET /{$}", s.home)
+	mux.Handle("GET "+s.check.MetadataPath(), s.check.Metadata())
+	if s.AuthServer != nil {
+		for _, path := range []string{"/oauth/", "/login", "/logout", "/.well-known/"} {
+			mux.Handle(path, s.AuthServer)
+		}
+		s.mountBelowIssuer(mux)
+	}
+	if s.API != nil {
+		mux.Handle("/activiti-app/api/", s.API)
+	}
+	if s.cfg.Demo {
+		mux.HandleFunc("GET /demo/callback", s.demoCallback)
+	}
+	mux.Handle("/", s.elsewhere())
+	return limited(logged(s.log, mux))
+}
+
+// mountBelowIssuer answers below the issuer's own path too, for proxies that pass
+// it on.
+func (s *Server) mountBelowIssuer(mux *http.ServeMux) {
+	u, err := url.Parse(s.cfg.issuer())
+	if err == nil && u.Path != "" {
+		mux.Handle(u.Path+"/oauth/", http.StripPrefix(u.Path, s.AuthServer))
+		mux.Handle(u.Path+"/.well-known/", s.AuthServer)
+	}
+}
+
+// elsewhere is the gateway's, or a page that says that there is nothing.
+func (s *Server) elsewhere() http.Handler {
+	if s.Gateway != nil {
+		return s.Gateway
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		s.pages.Write(w, r, http.StatusNotFound, page.Error{Status: http.StatusNotFound, Title: "There is nothing here",
+			Message: "This address does not exist. The first page says what does."})
+	})
+}
+
+// limited refuses paths that the mux would repair by a redirect: a repaired path
+// is not what the caller wrote.
+func limited(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		path := r.URL.Path
+		if strings.Contains(path, "//") || strings.Contains(path, "/../") || strings.Contains(path, "/./") ||
+			strings.HasSuffix(path, "/..") || strings.ContainsAny(path, "\\\x00") {
+			http.Error(w, "This address can be read in more than one way.", http.StatusBadRequest)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// health tells a load balancer whether this process can answer.
+func (s *Server) health(w http.ResponseWriter, r *http.Request) {
+	status, word := http.StatusOK, "UP"
+	if s.db != nil {
+		if err := s.db.Ping(r.Context()); err != nil {
+			s.log.ErrorContext(r.Context(), "health: the database does not answer", "error", err)
+			status, word = http.StatusServiceUnavailable, "DOWN"
+		}
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Cache-Control", "no-store")
+	w.WriteHeader(status)
+	_, _ = fmt.Fprintf(w, "{\"status\":%q}\n", word)
+}
+
+// Close ends background work and closes the database.
+func (s *Server) Close() error {
+	if s.db == nil {
+		return nil
+	}
+	return s.db.Close()
+}
