@@ -41,6 +41,7 @@ type Server struct {
 	users *identity.Service
 	auth  *oauth.Service
 	pages *page.Pages
+	own   bearer.Validator // replaces the configured check when set
 	check *bearer.Server
 	base  http.Handler
 	now   func() time.Time
@@ -54,9 +55,8 @@ type Option func(*Server) error
 // with the users of this server as usual.
 func WithValidator(v bearer.Validator) Option {
 	return func(s *Server) error {
-		check, err := s.bearerServer(v)
-		s.check = check
-		return err
+		s.own = v
+		return nil
 	}
 }
 
@@ -64,6 +64,14 @@ func WithValidator(v bearer.Validator) Option {
 func WithClock(now func() time.Time) Option {
 	return func(s *Server) error {
 		s.now = now
+		return nil
+	}
+}
+
+// WithLog replaces the log, which otherwise goes to standard error as cfg says.
+func WithLog(log *slog.Logger) Option {
+	return func(s *Server) error {
+		s.log = slog.New(withRequestID{log.Handler()})
 		return nil
 	}
 }
@@ -90,12 +98,9 @@ func (s *Server) build(ctx context.Context, options []Option) error {
 	if err := s.openRooms(ctx); err != nil {
 		return err
 	}
-	if s.check == nil {
-		check, err := s.bearerServer(s.validator())
-		if err != nil {
-			return err
-		}
-		s.check = check
+	var err error
+	if s.check, err = s.bearerServer(s.validator()); err != nil {
+		return err
 	}
 	if err := s.mount(); err != nil {
 		return err
@@ -123,7 +128,7 @@ func (s *Server) openRooms(ctx context.Context) (err error) {
 	if s.pages, err = page.New(page.Config{Secure: secure, Log: s.log}); err != nil {
 		return err
 	}
-	if s.cfg.Role == RoleGateway && (s.foreign() || s.check != nil) {
+	if s.cfg.Role == RoleGateway && (s.foreign() || s.own != nil) {
 		return nil
 	}
 	if s.db, err = openStore(ctx, s.cfg, s.log); err != nil {
@@ -165,6 +170,9 @@ func (s *Server) foreign() bool { return s.cfg.Bearer.Enabled && s.cfg.Bearer.Ch
 
 // validator is the check that the configuration asks for.
 func (s *Server) validator() bearer.Validator {
+	if s.own != nil {
+		return s.own
+	}
 	if !s.foreign() {
 		return s.auth
 	}
