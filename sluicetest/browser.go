@@ -93,6 +93,12 @@ func (b *Browser) Submit(t testing.TB, values ...string) (away *url.URL) {
 	for i := 0; i+1 < len(values); i += 2 {
 		fields.Set(values[i], values[i+1])
 	}
+	return b.Send(t, action, fields)
+}
+
+// Send posts fields to an address as a form of the shown page would.
+func (b *Browser) Send(t testing.TB, action string, fields url.Values) (away *url.URL) {
+	t.Helper()
 	target, err := b.At.Parse(action)
 	if err != nil {
 		t.Fatal(err)

@@ -45,7 +45,7 @@ func (c *Client) beginRequest(f form, now time.Time) (*request, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &request{ClientID: c.ID, RedirectURI: uri, SentURI: f["redirect_uri"], Begun: now, ResponseMode: "query"}
+	r := &request{ClientID: c.ID, RedirectURI: uri, SentURI: f["redirect_uri"], Begun: now.Truncate(time.Millisecond), ResponseMode: "query"}
 	if len(f["state"]) <= maxState {
 		r.State = f["state"]
 	}

@@ -1,0 +1,214 @@
+package oauth_test
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/coreos/go-oidc/v3/oidc"
+
+	"github.com/sluicehq/sluice"
+)
+
+func TestIntrospectionTellsTheFacts(t *testing.T) {
+	t.Parallel()
+	srv := setup(t)
+	a := tokens(t, srv)
+	for _, hint := range []string{"", "access_token", "refresh_token", "nonsense"} {
+		b := srv.PostAs(t, "rs", "rs secret", "/oauth/introspect", form("token", a.Text("access_token"), "token_type_hint", hint))
+		want := map[string]any{"active": true, "username": kermit, "client_id": "web", "scope": "read write", "token_type": "Bearer", "sub": "1", "iss": srv.URL}
+		for name, value := range want {
+			if b.JSON[name] != value {
+				t.Errorf("hint %q: %s = %v, want %v", hint, name, b.JSON[name], value)
+			}
+		}
+		exp, _ := b.JSON["exp"].(float64)
+		iat, _ := b.JSON["iat"].(float64)
+		if exp-iat != 3600 {
+			t.Errorf("exp %v - iat %v", exp, iat)
+		}
+	}
+	b := srv.PostAs(t, "rs", "rs secret", "/oauth/introspect", form("token", a.Text("refresh_token"), "token_type_hint", "access_token"))
+	if b.JSON["active"] != true || b.JSON["token_type"] != "refresh_token" {
+		t.Errorf("refresh token: %s", b.Body)
+	}
+}
+
+func TestIntrospectionTellsNothingOfDeadTokens(t *testing.T) {
+	t.Parallel()
+	srv := setup(t)
+	revoked := tokens(t, srv).Text("access_token")
+	srv.PostAs(t, "web", "secret", "/oauth/revoke", form("token", revoked))
+	for name, token := range map[string]string{"unknown": "x", "revoked": revoked, "cut": revoked[:len(revoked)-1], "huge": strings.Repeat("x", 20_000), "odd": "%00\x01é"} {
+		if a := srv.PostAs(t, "rs", "rs secret", "/oauth/introspect", form("token", token)); a.Status != 200 || strings.TrimSpace(a.Body) != `{"active":false}` {
+			t.Errorf("%s: %d %s", name, a.Status, a.Body)
+		}
+	}
+}
+
+// A client sees its own tokens, a resource server everybody's, anybody else none.
+func TestWhoMayIntrospect(t *testing.T) {
+	t.Parallel()
+	srv := setup(t)
+	token := tokens(t, srv).Text("access_token")
+	if a := srv.PostAs(t, "web", "secret", "/oauth/introspect", form("token", token)); a.JSON["active"] != true {
+		t.Errorf("its own client: %s", a.Body)
+	}
+	if a := srv.PostAs(t, "other", odd, "/oauth/introspect", form("token", token)); strings.TrimSpace(a.Body) != `{"active":false}` {
+		t.Errorf("another client: %s", a.Body)
+	}
+	for name, f := range map[string][]string{"nobody": {"token", token}, "a public client": {"token", token, "client_id", "spa"},
+		"a wrong secret": {"token", token, "client_id", "rs", "client_secret", "x"}} {
+		if a := srv.Post(t, "/oauth/introspect", form(f...)); a.Status != 401 || a.Text("error") != "invalid_client" || a.JSON["active"] != nil {
+			t.Errorf("%s: %d %s", name, a.Status, a.Body)
+		}
+	}
+	for name, f := range map[string][]string{"no token": {}, "two tokens": {"token", token, "token", token}} {
+		if a := srv.PostAs(t, "rs", "rs secret", "/oauth/introspect", form(f...)); a.Status != 400 || a.Text("error") != "invalid_request" {
+			t.Errorf("%s: %d %s", name, a.Status, a.Body)
+		}
+	}
+}
+
+func TestSpringDialect(t *testing.T) {
+	t.Parallel()
+	srv := setup(t)
+	a := srv.PostAs(t, "rs", "rs secret", "/oauth/check_token", form("token", tokens(t, srv).Text("access_token")))
+	if a.Status != 200 || a.Text("user_name") != kermit || a.Text("username") != kermit || fmt.Sprint(a.JSON["scope"]) != "[read write]" ||
+		fmt.Sprint(a.JSON["authorities"]) != "[ROLE_USER]" || fmt.Sprint(a.JSON["aud"]) != "["+srv.URL+"/activiti-app]" {
+		t.Errorf("%d %s", a.Status, a.Body)
+	}
+	if a := srv.PostAs(t, "rs", "rs secret", "/oauth/check_token", form("token", "x")); a.Status != 400 || a.Text("error") != "invalid_token" {
+		t.Errorf("unknown: %d %s", a.Status, a.Body)
+	}
+}
+
+// RFC 7009.
+func TestRevocation(t *testing.T) {
+	t.Parallel()
+	srv := setup(t)
+	a := tokens(t, srv)
+	access, refresh := a.Text("access_token"), a.Text("refresh_token")
+	for name, f := range map[string][]string{"nobody": {"token", access}, "a wrong secret": {"token", access, "client_id", "web", "client_secret", "x"}} {
+		if b := srv.Post(t, "/oauth/revoke", form(f...)); b.Status != 401 {
+			t.Errorf("%s: %d", name, b.Status)
+		}
+	}
+	if b := srv.PostAs(t, "web", "secret", "/oauth/revoke", form()); b.Status != 400 {
+		t.Errorf("no token: %d", b.Status)
+	}
+	if b := srv.PostAs(t, "other", odd, "/oauth/revoke", form("token", access)); b.Status != 200 || !active(t, srv, access) {
+		t.Errorf("another client: %d, and the token must live", b.Status)
+	}
+	if b := srv.PostAs(t, "web", "secret", "/oauth/revoke", form("token", "rubbish")); b.Status != 200 || strings.TrimSpace(b.Body) != "{}" || !strings.HasPrefix(b.Header.Get("Content-Type"), "application/json") {
+		t.Errorf("rubbish: %d %s", b.Status, b.Body)
+	}
+	if b := srv.PostAs(t, "web", "secret", "/oauth/revoke", form("token", access, "token_type_hint", "refresh_token")); b.Status != 200 || active(t, srv, access) || !active(t, srv, refresh) {
+		t.Error("an access token alone must end, whatever the hint")
+	}
+	b := srv.PostAs(t, "web", "secret", "/oauth/token", form("grant_type", "refresh_token", "refresh_token", refresh))
+	srv.PostAs(t, "web", "secret", "/oauth/revoke", form("token", b.Text("refresh_token")))
+	if active(t, srv, b.Text("access_token")) || active(t, srv, b.Text("refresh_token")) {
+		t.Error("revoking a refresh token must end its grant")
+	}
+}
+
+func TestDeletedClientTakesItsTokensAlong(t *testing.T) {
+	t.Parallel()
+	srv := setup(t)
+	user, own := tokens(t, srv), srv.Token(t, "web", "secret", form("grant_type", "client_credentials"))
+	if err := srv.Admin.DeleteClient(t.Context(), "web"); err != nil {
+		t.Fatal(err)
+	}
+	again := sluice.NewClient{Secret: "secret", Client: sluice.Client{ID: "web", GrantTypes: everything, RedirectURIs: []string{callback}, Scopes: []string{"read", "write"}}}
+	if _, err := srv.Admin.CreateClient(t.Context(), again); err != nil {
+		t.Fatal(err)
+	}
+	for _, token := range []string{user.Text("access_token"), user.Text("refresh_token"), own} {
+		if active(t, srv, token) {
+			t.Error("a token of the deleted client lives on under its successor")
+		}
+	}
+}
+
+func TestSecretRotation(t *testing.T) {
+	t.Parallel()
+	srv := setup(t)
+	srv.Token(t, "web", "secret", form("grant_type", "client_credentials")) // fills the cache of verified secrets
+	made, err := srv.Admin.SetClientSecret(t.Context(), "web", "")
+	if err != nil || !strings.HasPrefix(made, "slc_cs_") {
+		t.Fatal(made, err)
+	}
+	if a := srv.PostAs(t, "web", "secret", "/oauth/token", form("grant_type", "client_credentials")); a.Status != 401 {
+		t.Errorf("the old secret: %d", a.Status)
+	}
+	srv.Token(t, "web", made, form("grant_type", "client_credentials"))
+	if _, err := srv.Admin.SetClientSecret(t.Context(), "spa", ""); err == nil {
+		t.Error("a public client got a secret")
+	}
+}
+
+func TestUserInfo(t *testing.T) {
+	t.Parallel()
+	srv := setup(t)
+	a := srv.Get(t, "/oauth/userinfo", "Authorization", "Bearer "+tokens(t, srv).Text("access_token"), "Content-Type", "application/x-www-form-urlencoded")
+	if a.Status != 200 || a.Text("sub") != "1" || a.Text("preferred_username") != kermit || !strings.HasPrefix(a.Header.Get("Content-Type"), "application/json") {
+		t.Errorf("%d %s", a.Status, a.Body)
+	}
+	if a := srv.Get(t, "/oauth/userinfo"); a.Status != 401 || strings.Contains(a.Header.Get("WWW-Authenticate"), "error=") {
+		t.Errorf("no token: %d %s", a.Status, a.Header.Get("WWW-Authenticate"))
+	}
+	own := srv.Token(t, "web", "secret", form("grant_type", "client_credentials"))
+	if a := srv.Get(t, "/oauth/userinfo", "Authorization", "Bearer "+own); a.Status != 403 {
+		t.Errorf("a client's own token: %d", a.Status)
+	}
+}
+
+func TestMetadata(t *testing.T) {
+	t.Parallel()
+	srv := setup(t)
+	a := srv.Get(t, "/.well-known/oauth-authorization-server", "Host", "evil.example.com", "X-Forwarded-Host", "evil.example.com")
+	b := srv.Get(t, "/.well-known/openid-configuration")
+	if a.Status != 200 || a.Body != b.Body || a.Text("issuer") != srv.URL || strings.Contains(a.Body, "evil") || a.Header.Get("Access-Control-Allow-Origin") != "*" {
+		t.Errorf("%d %s", a.Status, a.Body)
+	}
+	for name, value := range a.JSON {
+		if list, ok := value.([]any); ok && len(list) == 0 {
+			t.Errorf("%s is an empty list", name)
+		}
+		if strings.HasSuffix(name, "_endpoint") || name == "jwks_uri" {
+			if c := srv.Get(t, strings.TrimPrefix(value.(string), srv.URL)); c.Status == 404 {
+				t.Errorf("%s leads nowhere", name)
+			}
+		}
+	}
+	if fmt.Sprint(a.JSON["code_challenge_methods_supported"]) != "[S256]" || a.JSON["authorization_response_iss_parameter_supported"] != true {
+		t.Errorf("%s", a.Body)
+	}
+	if c := srv.Get(t, "/.well-known/oauth-authorization-server/other"); c.Status != 404 {
+		t.Errorf("an unknown issuer path: %d", c.Status)
+	}
+	if c := srv.Get(t, "/.well-known/oauth-protected-resource/activiti-app"); c.Text("resource") != srv.URL+"/activiti-app" {
+		t.Errorf("the resource's metadata: %d %s", c.Status, c.Body)
+	}
+}
+
+// An independent library accepts the documents, the keys and the id_token.
+func TestGoOIDCVerifiesOurIDToken(t *testing.T) {
+	t.Parallel()
+	srv := setup(t)
+	provider, err := oidc.NewProvider(context.Background(), srv.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	k := code(t, srv, "client_id", "web", "scope", "openid", "nonce", "n")
+	a := srv.PostAs(t, "web", "secret", "/oauth/token", form("grant_type", "authorization_code", "code", k))
+	token, err := provider.Verifier(&oidc.Config{ClientID: "web"}).Verify(t.Context(), a.Text("id_token"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := token.VerifyAccessToken(a.Text("access_token")); err != nil || token.Nonce != "n" || token.Subject != "1" {
+		t.Errorf("at_hash %v, nonce %q, sub %q", err, token.Nonce, token.Subject)
+	}
+}

@@ -1,0 +1,441 @@
+package oauth_test
+
+import (
+	"encoding/base64"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/sluicehq/sluice"
+	"github.com/sluicehq/sluice/sluicetest"
+)
+
+func basic(id, secret string) string {
+	return "Basic " + base64.StdEncoding.EncodeToString([]byte(id+":"+secret))
+}
+
+// RFC 6749 §2.3, §3.2, §5.2: what the token endpoint answers to requests that are
+// wrong in one way each.
+func TestTokenRequestsThatAreRefused(t *testing.T) {
+	t.Parallel()
+	srv := setup(t, client("plain", "plain secret", func(c *sluice.Client) { c.GrantTypes = []string{"client_credentials"} }))
+	const urlencoded = "application/x-www-form-urlencoded"
+	web := basic("web", "secret")
+	for name, c := range map[string]struct {
+		body, kind string
+		headers    []string
+		status     int
+		code       string
+	}{
+		"no grant type":           {"scope=read", urlencoded, []string{web}, 400, "invalid_request"},
+		"unknown grant type":      {"grant_type=urn:x:y", urlencoded, []string{web}, 400, "unsupported_grant_type"},
+		"grant not registered":    {"grant_type=password&username=a&password=b", urlencoded, []string{basic("plain", "plain+secret")}, 400, "unauthorized_client"},
+		"wrong secret":            {"grant_type=client_credentials", urlencoded, []string{basic("web", "wrong")}, 401, "invalid_client"},
+		"unknown client":          {"grant_type=client_credentials", urlencoded, []string{basic("nobody", "secret")}, 401, "invalid_client"},
+		"no client":               {"grant_type=client_credentials", urlencoded, nil, 401, "invalid_client"},
+		"secret missing":          {"grant_type=client_credentials&client_id=web", urlencoded, nil, 401, "invalid_client"},
+		"two ways at once":        {"grant_type=client_credentials&client_id=web&client_secret=secret", urlencoded, []string{web}, 400, "invalid_request"},
+		"two clients":             {"grant_type=client_credentials&client_id=other", urlencoded, []string{web}, 400, "invalid_request"},
+		"two headers":             {"grant_type=client_credentials", urlencoded, []string{web, web}, 400, "invalid_request"},
+		"not base64":              {"grant_type=client_credentials", urlencoded, []string{"Basic ?"}, 401, "invalid_client"},
+		"unknown scheme":          {"grant_type=client_credentials", urlencoded, []string{"Digest x"}, 401, "invalid_client"},
+		"secret not form-encoded": {"grant_type=client_credentials", urlencoded, []string{basic("other", odd)}, 401, "invalid_client"},
+		"repeated parameter":      {"grant_type=client_credentials&scope=read&scope=read", urlencoded, []string{web}, 400, "invalid_request"},
+		"repeated, one empty":     {"grant_type=client_credentials&grant_type=", urlencoded, []string{web}, 400, "invalid_request"},
+		"JSON":                    {`{"grant_type":"client_credentials"}`, "application/json", []string{web}, 400, "invalid_request"},
+		"no content type":         {"grant_type=client_credentials", "", []string{web}, 400, "invalid_request"},
+		"bad escape":              {"grant_type=%zz", urlencoded, []string{web}, 400, "invalid_request"},
+		"not UTF-8":               {"grant_type=client_credentials&scope=%ff", urlencoded, []string{web}, 400, "invalid_request"},
+		"NUL":                     {"grant_type=client_credentials&scope=%00", urlencoded, []string{web}, 400, "invalid_request"},
+		"too large":               {"grant_type=client_credentials&x=" + strings.Repeat("x", 64<<10), urlencoded, []string{web}, 413, "invalid_request"},
+		"unknown scope":           {"grant_type=client_credentials&scope=admin", urlencoded, []string{web}, 400, "invalid_scope"},
+		"scope in another case":   {"grant_type=client_credentials&scope=READ", urlencoded, []string{web}, 400, "invalid_scope"},
+		"public client's own":     {"grant_type=client_credentials&client_id=spa", urlencoded, nil, 400, "unauthorized_client"},
+		"password missing":        {"grant_type=password&username=x", urlencoded, []string{web}, 400, "invalid_request"},
+		"wrong password":          {"grant_type=password&username=" + kermit + "&password=x", urlencoded, []string{web}, 400, "invalid_grant"},
+		"unknown user":            {"grant_type=password&username=x&password=x", urlencoded, []string{web}, 400, "invalid_grant"},
+		"code missing":            {"grant_type=authorization_code", urlencoded, []string{web}, 400, "invalid_request"},
+		"unknown code":            {"grant_type=authorization_code&code=x", urlencoded, []string{web}, 400, "invalid_grant"},
+		"refresh token missing":   {"grant_type=refresh_token", urlencoded, []string{web}, 400, "invalid_request"},
+		"unknown refresh token":   {"grant_type=refresh_token&refresh_token=x", urlencoded, []string{web}, 400, "invalid_grant"},
+		"refresh, client unnamed": {"grant_type=refresh_token&refresh_token=x", urlencoded, nil, 400, "invalid_grant"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, srv.URL+"/oauth/token", strings.NewReader(c.body))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if c.kind != "" {
+				r.Header.Set("Content-Type", c.kind)
+			}
+			r.Header["Authorization"] = c.headers
+			a := srv.Do(t, r)
+			if a.Status != c.status || a.Text("error") != c.code || !strings.HasPrefix(a.Header.Get("Content-Type"), "application/json") {
+				t.Errorf("%d %s %s; want %d %s", a.Status, a.Header.Get("Content-Type"), a.Body, c.status, c.code)
+			}
+			if challenged := strings.HasPrefix(a.Header.Get("WWW-Authenticate"), "Basic realm="); challenged != (c.status == 401 && len(c.headers) > 0) {
+				t.Errorf("challenge: %q", a.Header.Get("WWW-Authenticate"))
+			}
+			if a.Header.Get("Cache-Control") != "no-store" {
+				t.Errorf("Cache-Control: %q", a.Header.Get("Cache-Control"))
+			}
+		})
+	}
+}
+
+func TestTheSameAnswerForAWrongPasswordAndAnUnknownUser(t *testing.T) {
+	t.Parallel()
+	srv := setup(t)
+	a := srv.PostAs(t, "web", "secret", "/oauth/token", form("grant_type", "password", "username", kermit, "password", "wrong"))
+	b := srv.PostAs(t, "web", "secret", "/oauth/token", form("grant_type", "password", "username", "nobody@example.com", "password", "wrong"))
+	if a.Status != 400 || a.Body != b.Body || b.Status != a.Status {
+		t.Errorf("%d %s and %d %s differ", a.Status, a.Body, b.Status, b.Body)
+	}
+}
+
+func TestTokenRequestsThatAreAccepted(t *testing.T) {
+	t.Parallel()
+	srv := setup(t)
+	for name, c := range map[string]struct {
+		form    url.Values
+		headers []string
+	}{
+		"Basic":                          {form("grant_type", "client_credentials"), []string{"Authorization", basic("web", "secret")}},
+		"Basic in another case":          {form("grant_type", "client_credentials"), []string{"Authorization", "bAsIc " + basic("web", "secret")[6:]}},
+		"Basic, form-encoded":            {form("grant_type", "client_credentials"), []string{"Authorization", basic("other", url.QueryEscape(odd))}},
+		"Basic with the same client_id":  {form("grant_type", "client_credentials", "client_id", "web"), []string{"Authorization", basic("web", "secret")}},
+		"secret in the body":             {form("grant_type", "client_credentials", "client_id", "web", "client_secret", "secret"), nil},
+		"empty and unknown parameters":   {form("grant_type", "client_credentials", "client_id", "web", "client_secret", "secret", "scope", "", "foo", "bar"), nil},
+		"scope in any order, repeated":   {form("grant_type", "client_credentials", "client_id", "web", "client_secret", "secret", "scope", "write read write"), nil},
+		"public client":                  {form("grant_type", "password", "client_id", "spa", "username", kermit, "password", password), nil},
+		"public client, empty secret":    {form("grant_type", "password", "client_id", "spa", "client_secret", "", "username", kermit, "password", password), nil},
+		"public client with a secret":    {form("grant_type", "password", "client_id", "spa", "client_secret", "dummyClientSecret", "username", kermit, "password", password), nil},
+		"public client, Basic id:":       {form("grant_type", "password", "username", kermit, "password", password), []string{"Authorization", basic("spa", "")}},
+		"public client, Basic, no colon": {form("grant_type", "password", "username", kermit, "password", password), []string{"Authorization", "Basic " + base64.StdEncoding.EncodeToString([]byte("spa"))}},
+		"an old Bearer token beside it":  {form("grant_type", "password", "client_id", "spa", "username", kermit, "password", password), []string{"Authorization", "Bearer old"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			if a := srv.Post(t, "/oauth/token", c.form, c.headers...); a.Status != 200 || a.Text("access_token") == "" {
+				t.Errorf("%d %s", a.Status, a.Body)
+			}
+		})
+	}
+}
+
+// Each leniency has a switch, and the switch works.
+func TestLenienciesCanBeTurnedOff(t *testing.T) {
+	t.Parallel()
+	srv := setup(t, sluicetest.Config(func(c *sluice.Config) {
+		c.OAuth.BasicWithoutColon, c.OAuth.IgnorePublicClientSecret, c.OAuth.RefreshWithoutClientID = false, false, false
+		c.OAuth.PasswordError401 = true
+	}))
+	login := []string{"grant_type", "password", "username", kermit, "password", password}
+	if a := srv.Post(t, "/oauth/token", form(append(login, "client_id", "spa", "client_secret", "x")...)); a.Status != 401 {
+		t.Errorf("public client with a secret: %d", a.Status)
+	}
+	if a := srv.Post(t, "/oauth/token", form(login...), "Authorization", "Basic "+base64.StdEncoding.EncodeToString([]byte("spa"))); a.Status != 401 {
+		t.Errorf("Basic without colon: %d", a.Status)
+	}
+	a := srv.Post(t, "/oauth/token", form(append(login, "client_id", "spa")...))
+	if b := srv.Post(t, "/oauth/token", form("grant_type", "refresh_token", "refresh_token", a.Text("refresh_token"))); b.Status != 401 {
+		t.Errorf("refresh without a client: %d", b.Status)
+	}
+	if a := srv.Post(t, "/oauth/token", form("grant_type", "password", "username", kermit, "password", "x", "client_id", "spa")); a.Status != 401 || a.Text("error") != "invalid_grant" {
+		t.Errorf("wrong password: %d %s", a.Status, a.Body)
+	}
+}
+
+// The documentation's curl lines have everything in the address.
+func TestParametersInTheAddress(t *testing.T) {
+	t.Parallel()
+	const line = "/oauth/token?username=admin&password=admin&grant_type=password"
+	strict := setup(t, sluicetest.User("admin", "admin"))
+	if a := strict.PostAs(t, "web", "secret", line, nil); a.Status != 400 || a.Text("error") != "invalid_request" {
+		t.Errorf("by default: %d %s", a.Status, a.Body)
+	}
+	if a := strict.PostAs(t, "web", "secret", "/oauth/token?tenant=x", form("grant_type", "client_credentials")); a.Status != 200 {
+		t.Errorf("a foreign parameter in the address: %d %s", a.Status, a.Body)
+	}
+	lenient := setup(t, sluicetest.User("admin", "admin"), sluicetest.Config(func(c *sluice.Config) { c.OAuth.TokenParametersInQuery = true }))
+	if a := lenient.PostAs(t, "web", "secret", line, nil); a.Status != 200 {
+		t.Errorf("when allowed: %d %s", a.Status, a.Body)
+	}
+	if a := lenient.PostAs(t, "web", "secret", line, form("grant_type", "password")); a.Status != 400 {
+		t.Errorf("in both places: %d %s", a.Status, a.Body)
+	}
+}
+
+func TestOnlyPostIsAnswered(t *testing.T) {
+	t.Parallel()
+	srv := setup(t)
+	for _, path := range []string{"/oauth/token", "/oauth/introspect", "/oauth/check_token", "/oauth/revoke"} {
+		if a := srv.Get(t, path+"?token=x&grant_type=client_credentials", "Authorization", basic("web", "secret")); a.Status != 405 || a.Header.Get("Allow") != "POST" {
+			t.Errorf("GET %s: %d, Allow %q", path, a.Status, a.Header.Get("Allow"))
+		}
+	}
+}
+
+// RFC 6749 §4.1.3, RFC 7636 §4.6, RFC 9700 §4.8: who may redeem a code, and how.
+func TestCodesAreBound(t *testing.T) {
+	t.Parallel()
+	srv := setup(t, client("two", "secret", func(c *sluice.Client) { c.RedirectURIs = []string{callback, callback + "?x=1"} }))
+	s256 := []string{"code_challenge", challenge(verifier), "code_challenge_method", "S256"}
+	for name, c := range map[string]struct {
+		asked   []string // of the authorization endpoint, besides the client
+		client  string
+		redeem  []string
+		mistake bool
+	}{
+		"right":                        {[]string{"redirect_uri", callback}, "web", []string{"redirect_uri", callback}, false},
+		"URI not sent, not needed":     {nil, "web", nil, false},
+		"another client":               {[]string{"redirect_uri", callback}, "other", []string{"redirect_uri", callback}, true},
+		"URI left out":                 {[]string{"redirect_uri", callback}, "web", nil, true},
+		"another URI":                  {[]string{"redirect_uri", callback}, "web", []string{"redirect_uri", callback + "/"}, true},
+		"right verifier":               {s256, "web", []string{"code_verifier", verifier}, false},
+		"no verifier":                  {s256, "web", nil, true},
+		"wrong verifier":               {s256, "web", []string{"code_verifier", strings.Repeat("x", 43)}, true},
+		"challenge as verifier":        {s256, "web", []string{"code_verifier", challenge(verifier)}, true},
+		"verifier too short":           {s256, "web", []string{"code_verifier", verifier[:42]}, true},
+		"verifier without a challenge": {nil, "web", []string{"code_verifier", verifier}, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			k := code(t, srv, append([]string{"client_id", "web"}, c.asked...)...)
+			secret := map[string]string{"web": "secret", "other": odd}[c.client]
+			redeem := form(append([]string{"grant_type", "authorization_code", "code", k}, c.redeem...)...)
+			a := srv.PostAs(t, c.client, secret, "/oauth/token", redeem)
+			if c.mistake != (a.Status == 400 && a.Text("error") == "invalid_grant") || !c.mistake && a.Status != 200 {
+				t.Fatalf("%d %s", a.Status, a.Body)
+			}
+			if !c.mistake {
+				return
+			}
+			// A failed attempt ends the code, even for its owner with everything right.
+			right := form(append([]string{"grant_type", "authorization_code", "code", k, "code_verifier", verifier}, c.asked...)...)
+			if len(c.asked) < 4 {
+				right.Del("code_verifier")
+			}
+			if a := srv.PostAs(t, "web", "secret", "/oauth/token", right); a.Status != 400 || a.Text("error") != "invalid_grant" {
+				t.Errorf("afterwards: %d %s", a.Status, a.Body)
+			}
+		})
+	}
+}
+
+func TestACodeOfOneURIIsNotRedeemedWithAnother(t *testing.T) {
+	t.Parallel()
+	srv := setup(t, client("two", "secret", func(c *sluice.Client) { c.RedirectURIs = []string{callback, "http://127.0.0.1:5998/callback"} }))
+	k := code(t, srv, "client_id", "two", "redirect_uri", callback)
+	a := srv.PostAs(t, "two", "secret", "/oauth/token", form("grant_type", "authorization_code", "code", k, "redirect_uri", "http://127.0.0.1:5998/callback"))
+	if a.Status != 400 || a.Text("error") != "invalid_grant" {
+		t.Errorf("%d %s", a.Status, a.Body)
+	}
+}
+
+// RFC 6749 §4.1.2: a second use ends what the first one gave.
+func TestAReplayedCodeEndsItsTokens(t *testing.T) {
+	t.Parallel()
+	srv := setup(t)
+	k := code(t, srv, "client_id", "web")
+	redeem := form("grant_type", "authorization_code", "code", k)
+	first := srv.PostAs(t, "web", "secret", "/oauth/token", redeem)
+	if first.Status != 200 || !active(t, srv, first.Text("access_token")) {
+		t.Fatalf("first: %d %s", first.Status, first.Body)
+	}
+	if second := srv.PostAs(t, "web", "secret", "/oauth/token", redeem); second.Status != 400 || second.Text("error") != "invalid_grant" {
+		t.Fatalf("second: %d %s", second.Status, second.Body)
+	}
+	if active(t, srv, first.Text("access_token")) || active(t, srv, first.Text("refresh_token")) {
+		t.Error("the first use's tokens still stand")
+	}
+}
+
+func TestExpiry(t *testing.T) {
+	t.Parallel()
+	c := newClock()
+	srv := setup(t, c.option())
+	late := code(t, srv, "client_id", "web")
+	c.Move(59 * time.Second)
+	inTime := code(t, srv, "client_id", "web")
+	c.Move(2 * time.Second)
+	if a := srv.PostAs(t, "web", "secret", "/oauth/token", form("grant_type", "authorization_code", "code", late)); a.Status != 400 || a.Text("error") != "invalid_grant" {
+		t.Errorf("code after 61 s: %d %s", a.Status, a.Body)
+	}
+	a := srv.PostAs(t, "web", "secret", "/oauth/token", form("grant_type", "authorization_code", "code", inTime))
+	if a.Status != 200 {
+		t.Fatalf("code after 2 s: %d %s", a.Status, a.Body)
+	}
+	c.Move(59 * time.Minute)
+	if !active(t, srv, a.Text("access_token")) {
+		t.Error("the access token ended before its hour")
+	}
+	c.Move(2 * time.Minute)
+	if active(t, srv, a.Text("access_token")) {
+		t.Error("the access token outlived its hour")
+	}
+	if b := srv.Call(t, a.Text("access_token"), "GET", "app-version", nil); b.Status != 401 {
+		t.Errorf("call with the expired token: %d", b.Status)
+	}
+	c.Move(720 * time.Hour)
+	if b := srv.PostAs(t, "web", "secret", "/oauth/token", form("grant_type", "refresh_token", "refresh_token", a.Text("refresh_token"))); b.Status != 400 || b.Text("error") != "invalid_grant" {
+		t.Errorf("refresh token after 720 h: %d %s", b.Status, b.Body)
+	}
+}
+
+func TestRefreshScope(t *testing.T) {
+	t.Parallel()
+	srv := setup(t)
+	a := srv.PostAs(t, "web", "secret", "/oauth/token", form("grant_type", "password", "username", kermit, "password", password, "scope", "read write"))
+	refresh := func(scope string) sluicetest.Answer {
+		b := srv.PostAs(t, "web", "secret", "/oauth/token", form("grant_type", "refresh_token", "refresh_token", a.Text("refresh_token"), "scope", scope))
+		if b.Status == 200 {
+			a = b
+		}
+		return b
+	}
+	if b := refresh("read openid"); b.Status != 400 || b.Text("error") != "invalid_scope" {
+		t.Errorf("wider: %d %s", b.Status, b.Body)
+	}
+	if b := refresh("read"); b.Text("scope") != "read" {
+		t.Errorf("narrower: %d %s", b.Status, b.Body)
+	}
+	if b := refresh(""); b.Text("scope") != "read write" {
+		t.Errorf("afterwards: %d %s", b.Status, b.Body)
+	}
+}
+
+func TestARefreshTokenIsBoundToItsClient(t *testing.T) {
+	t.Parallel()
+	srv := setup(t)
+	token := tokens(t, srv).Text("refresh_token")
+	if a := srv.PostAs(t, "other", odd, "/oauth/token", form("grant_type", "refresh_token", "refresh_token", token)); a.Status != 400 || a.Text("error") != "invalid_grant" {
+		t.Errorf("another client: %d %s", a.Status, a.Body)
+	}
+	if a := srv.Post(t, "/oauth/token", form("grant_type", "refresh_token", "refresh_token", token)); a.Status != 401 || a.Text("error") != "invalid_client" {
+		t.Errorf("a confidential client without authentication: %d %s", a.Status, a.Body)
+	}
+	if a := srv.PostAs(t, "web", "secret", "/oauth/token", form("grant_type", "refresh_token", "refresh_token", token)); a.Status != 200 {
+		t.Errorf("its own client: %d %s", a.Status, a.Body)
+	}
+}
+
+// RFC 9700 §4.14.2 with the grace window: a repetition gets the same successor; a
+// reuse after it, or after the successor was used, ends the whole grant.
+func TestRefreshReuse(t *testing.T) {
+	t.Parallel()
+	c := newClock()
+	srv := setup(t, c.option())
+	refresh := func(token string) sluicetest.Answer {
+		return srv.PostAs(t, "web", "secret", "/oauth/token", form("grant_type", "refresh_token", "refresh_token", token))
+	}
+	first := tokens(t, srv).Text("refresh_token")
+	a := refresh(first)
+	second := a.Text("refresh_token")
+	c.Move(9 * time.Second)
+	if b := refresh(first); b.Status != 200 || b.Text("refresh_token") != second || b.Text("access_token") == a.Text("access_token") {
+		t.Fatalf("repeated in the window: %d %s", b.Status, b.Body)
+	}
+	c.Move(time.Second)
+	if b := refresh(first); b.Status != 400 || b.Text("error") != "invalid_grant" {
+		t.Fatalf("repeated after the window: %d %s", b.Status, b.Body)
+	}
+	if active(t, srv, a.Text("access_token")) || refresh(second).Status != 400 {
+		t.Error("the grant outlived the reuse")
+	}
+
+	first = tokens(t, srv).Text("refresh_token")
+	second = refresh(first).Text("refresh_token")
+	third := refresh(second).Text("refresh_token")
+	if b := refresh(first); b.Status != 400 || refresh(third).Status != 400 {
+		t.Errorf("reuse behind the successor's use: %d, and the grant must end", b.Status)
+	}
+}
+
+func TestWithoutGraceEveryReuseEndsTheGrant(t *testing.T) {
+	t.Parallel()
+	srv := setup(t, sluicetest.Config(func(c *sluice.Config) { c.OAuth.RefreshGrace = 0 }))
+	first := tokens(t, srv).Text("refresh_token")
+	refresh := form("grant_type", "refresh_token", "refresh_token", first)
+	a := srv.PostAs(t, "web", "secret", "/oauth/token", refresh)
+	if b := srv.PostAs(t, "web", "secret", "/oauth/token", refresh); b.Status != 400 || active(t, srv, a.Text("access_token")) {
+		t.Errorf("reuse: %d; the grant must end", b.Status)
+	}
+}
+
+// together runs fn n times at once and counts the statuses.
+func together(n int, fn func() int) map[int]int {
+	var wg sync.WaitGroup
+	var mu sync.Mutex
+	counts := map[int]int{}
+	start := make(chan struct{})
+	for range n {
+		wg.Go(func() {
+			<-start
+			status := fn()
+			mu.Lock()
+			defer mu.Unlock()
+			counts[status]++
+		})
+	}
+	close(start)
+	wg.Wait()
+	return counts
+}
+
+func TestFiftyRedeemOneCode(t *testing.T) {
+	t.Parallel()
+	srv := setup(t)
+	k := code(t, srv, "client_id", "web")
+	counts := together(50, func() int {
+		return srv.PostAs(t, "web", "secret", "/oauth/token", form("grant_type", "authorization_code", "code", k)).Status
+	})
+	if counts[200] != 1 || counts[400] != 49 {
+		t.Errorf("%v; want one 200 and 49 times 400", counts)
+	}
+}
+
+func TestFiftyRefreshWithOneToken(t *testing.T) {
+	t.Parallel()
+	for name, grace := range map[string]time.Duration{"with grace": 10 * time.Second, "without": 0} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			srv := setup(t, sluicetest.Config(func(c *sluice.Config) { c.OAuth.RefreshGrace = grace }))
+			token := tokens(t, srv).Text("refresh_token")
+			var next sync.Map
+			var different atomic.Int32
+			counts := together(50, func() int {
+				a := srv.PostAs(t, "web", "secret", "/oauth/token", form("grant_type", "refresh_token", "refresh_token", token))
+				if _, seen := next.LoadOrStore(a.Text("refresh_token"), true); !seen && a.Status == 200 {
+					different.Add(1)
+				}
+				return a.Status
+			})
+			want := 50
+			if grace == 0 {
+				want = 1
+			}
+			if counts[200] != want || counts[400] != 50-want || different.Load() != 1 {
+				t.Errorf("%v with %d successors; want %d times 200 with one successor", counts, different.Load(), want)
+			}
+		})
+	}
+}
+
+func TestTokensAreRandomAndRecognisable(t *testing.T) {
+	t.Parallel()
+	srv := setup(t)
+	seen := map[string]bool{}
+	for range 50 {
+		token := srv.Token(t, "web", "secret", form("grant_type", "client_credentials"))
+		if seen[token] || len(token) != len("slc_at_")+43 || !strings.HasPrefix(token, "slc_at_") {
+			t.Fatalf("token %q", token)
+		}
+		seen[token] = true
+	}
+}
