@@ -238,10 +238,7 @@ func credentials(r *http.Request) (string, error) {
 	}
 	scheme, token, found := strings.Cut(headers[0], " ")
 	if !strings.EqualFold(scheme, "Bearer") {
-		if len(scheme) > 6 && strings.EqualFold(scheme[:6], "Bearer") {
-			return "", invalidRequest("a space is missing after Bearer")
-		}
-		return "", noToken()
+		return "", noToken() // also for "Bearer<token>", which is a scheme nobody knows
 	}
 	token = strings.Trim(token, " ")
 	if !found || token == "" {
