@@ -118,7 +118,9 @@ func (l *loader) environment(environ []string) {
 		case known || (secretFile && strings.HasSuffix(name, "_FILE")):
 			l.put(setting{name: name, value: value, source: "environment variable " + name})
 		case strings.HasPrefix(name, "SLUICE_") && !strings.HasPrefix(name, "SLUICE_TEST_"):
-			l.problem("environment variable %s is no setting of Sluice%s", name, suggestion(name))
+			// Not refused: a cluster sets variables such as SLUICE_PORT_8080_TCP for
+			// a service of that name.
+			l.warnings = append(l.warnings, fmt.Sprintf("environment variable %s is no setting of Sluice%s", name, suggestion(name)))
 		}
 	}
 }

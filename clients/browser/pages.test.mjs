@@ -1,0 +1,180 @@
+// Drives the pages in a real browser: Debian's chromium.
+import assert from 'node:assert/strict';
+import { mkdirSync } from 'node:fs';
+import { createServer } from 'node:http';
+import { after, before, test } from 'node:test';
+import { chromium } from 'playwright-core';
+import { serve } from '../serve.mjs';
+
+const shots = process.env.SHOTS ?? new URL('shots', import.meta.url).pathname;
+const phone = { viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true, deviceScaleFactor: 2 };
+const desktop = { viewport: { width: 1280, height: 800 } };
+let server, browser, application, callback;
+const posted = [];
+
+before(async () => {
+  mkdirSync(shots, { recursive: true });
+  server = await serve('--demo');
+  // The application that users are sent back to.
+  application = createServer((req, res) => {
+    let body = '';
+    req.on('data', (b) => { body += b; });
+    req.on('end', () => {
+      if (req.method === 'POST') posted.push(body);
+      res.setHeader('Content-Type', 'text/html');
+      res.end('<!doctype html><title>application</title><link rel="icon" href="data:,">arrived');
+    });
+  });
+  await new Promise((resolve) => application.listen(0, '127.0.0.1', resolve));
+  callback = `http://127.0.0.1:${application.address().port}/callback`;
+  browser = await chromium.launch({ executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
+    args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'] });
+});
+after(async () => { await browser?.close(); application?.close(); await server?.stop(); });
+
+// open returns a page whose complaints (scripts, CSP, failed loads) fail the test.
+async function open(t, options = desktop) {
+  const context = await browser.newContext(options);
+  const page = await context.newPage();
+  const complaints = [];
+  page.on('console', (m) => { if (m.type() === 'error' || m.type() === 'warning') complaints.push(m.text()); });
+  page.on('pageerror', (e) => complaints.push(String(e)));
+  t.after(async () => { await context.close(); assert.deepEqual(complaints, []); });
+  return page;
+}
+
+const authorize = (extra = {}) => `${server.url}/oauth/authorize?` + new URLSearchParams({ client_id: 'alfrescoapp', response_type: 'code',
+  redirect_uri: callback, scope: 'read write', state: 'xyz', ...extra });
+
+async function signIn(page, email = 'kermit@example.com', password = 'kermit') {
+  await page.getByLabel('E-mail address').fill(email);
+  await page.getByLabel('Password').fill(password);
+  await page.getByRole('button', { name: 'Sign in' }).click();
+}
+
+async function fits(page) {
+  const { wide, seen } = await page.evaluate(() => ({ wide: document.documentElement.scrollWidth, seen: document.documentElement.clientWidth }));
+  assert.ok(wide <= seen, `the page is ${wide} wide in a window of ${seen}`);
+}
+
+const shot = (page, name) => page.screenshot({ path: `${shots}/${name}.png`, fullPage: true });
+
+test('login, wrong password, consent, code, logout', async (t) => {
+  const page = await open(t);
+  await page.goto(authorize());
+  assert.match(page.url(), /\/login\?next=/);
+  assert.ok(await page.getByText('Alfresco App').isVisible(), 'the page says which application asks');
+  await shot(page, 'login');
+  await signIn(page, 'kermit@example.com', 'wrong');
+  assert.match(await page.getByRole('alert').textContent(), /wrong/);
+  assert.equal(await page.getByLabel('E-mail address').inputValue(), 'kermit@example.com');
+  assert.equal(await page.getByLabel('Password').inputValue(), '');
+  await shot(page, 'login-wrong');
+  await signIn(page);
+  await page.getByRole('heading', { name: 'Allow Alfresco App to act for you?' }).waitFor();
+  await shot(page, 'consent');
+  await page.getByRole('button', { name: 'Allow' }).click();
+  await page.waitForURL((u) => u.href.startsWith(callback));
+  const back = new URL(page.url());
+  assert.match(back.searchParams.get('code'), /^slc_ac_/);
+  assert.equal(back.searchParams.get('state'), 'xyz');
+  const token = await (await fetch(`${server.url}/oauth/token`, { method: 'POST', headers: { authorization: 'Basic ' + btoa('alfrescoapp:secret') },
+    body: new URLSearchParams({ grant_type: 'authorization_code', code: back.searchParams.get('code'), redirect_uri: callback }) })).json();
+  const version = await fetch(`${server.url}/activiti-app/api/enterprise/app-version`, { headers: { authorization: `Bearer ${token.access_token}` } });
+  assert.equal(version.status, 200);
+  assert.equal((await version.json()).type, 'bpmSuite');
+
+  await page.goto(server.url + '/');
+  assert.ok(await page.getByText('Signed in as').isVisible());
+  await shot(page, 'home');
+  await page.getByRole('link', { name: 'Sign out' }).click();
+  await shot(page, 'logout');
+  await page.getByRole('button', { name: 'Sign out' }).click();
+  await page.getByRole('heading', { name: 'You are signed out' }).waitFor();
+  await shot(page, 'loggedout');
+  await page.goto(authorize());
+  assert.match(page.url(), /\/login\?next=/);
+});
+
+test('deny', async (t) => {
+  const page = await open(t);
+  await page.goto(authorize());
+  await signIn(page, 'fozzie@example.com', 'fozzie');
+  await page.getByRole('button', { name: 'Deny' }).click();
+  await page.waitForURL((u) => u.href.startsWith(callback));
+  assert.equal(new URL(page.url()).searchParams.get('error'), 'access_denied');
+});
+
+test('by keyboard alone', async (t) => {
+  const page = await open(t);
+  await page.goto(authorize({ prompt: 'consent' }));
+  assert.equal(await page.evaluate(() => document.activeElement.id), 'email');
+  await page.keyboard.type('kermit@example.com');
+  await page.keyboard.press('Tab');
+  await page.keyboard.type('kermit');
+  await page.keyboard.press('Enter');
+  await page.getByRole('heading', { name: /Allow/ }).waitFor();
+  for (let i = 0; i < 10 && (await page.evaluate(() => document.activeElement.textContent.trim())) !== 'Allow'; i++) await page.keyboard.press('Tab');
+  const outline = await page.evaluate(() => getComputedStyle(document.activeElement).outlineStyle);
+  assert.notEqual(outline, 'none', 'what has the focus is visible');
+  await page.keyboard.press('Enter');
+  await page.waitForURL((u) => u.href.startsWith(callback + '?code='));
+});
+
+for (const [name, options] of Object.entries({ phone, 'phone-dark': { ...phone, colorScheme: 'dark' }, 'no-javascript': { ...phone, javaScriptEnabled: false } })) {
+  test(`on a ${name}`, async (t) => {
+    const page = await open(t, options);
+    await page.goto(authorize({ prompt: 'consent' }));
+    if (options.javaScriptEnabled !== false) await fits(page);
+    await shot(page, `login-${name}`);
+    await signIn(page);
+    await page.getByRole('heading', { name: /Allow/ }).waitFor();
+    if (options.javaScriptEnabled !== false) await fits(page);
+    await shot(page, `consent-${name}`);
+    for (const button of await page.getByRole('button').all()) {
+      const box = await button.boundingBox();
+      assert.ok(box.height >= 44, `a button is ${box.height} high`);
+    }
+    await page.getByRole('button', { name: 'Allow' }).click();
+    await page.waitForURL((u) => u.href.startsWith(callback + '?code='));
+    await page.goto(server.url + '/');
+    if (options.javaScriptEnabled !== false) await fits(page);
+    await shot(page, `home-${name}`);
+  });
+}
+
+test('form_post, with and without JavaScript', async (t) => {
+  for (const javaScriptEnabled of [true, false]) {
+    const page = await open(t, { ...desktop, javaScriptEnabled });
+    await page.goto(authorize({ response_mode: 'form_post', prompt: 'consent' }));
+    await signIn(page);
+    await page.getByRole('button', { name: 'Allow' }).click();
+    if (!javaScriptEnabled) {
+      await shot(page, 'formpost');
+      await page.getByRole('button', { name: 'Continue' }).click();
+    }
+    await page.waitForURL(callback);
+    const form = new URLSearchParams(posted.at(-1));
+    assert.match(form.get('code'), /^slc_ac_/);
+    assert.equal(form.get('state'), 'xyz');
+  }
+});
+
+test('errors are pages', async (t) => {
+  const page = await browser.newPage(desktop);
+  t.after(() => page.close());
+  assert.equal((await page.goto(authorize({ redirect_uri: 'https://evil.example.com/' }))).status(), 400);
+  await page.getByRole('heading', { name: 'This sign-in link does not work' }).waitFor();
+  await shot(page, 'error');
+  assert.equal((await page.goto(server.url + '/nowhere')).status(), 404);
+});
+
+test('the pages cannot be framed', async (t) => {
+  const page = await browser.newPage(desktop);
+  t.after(() => page.close());
+  await page.route('https://evil.example.com/', (r) => r.fulfill({ contentType: 'text/html', body: `<iframe src="${server.url}/login"></iframe>` }));
+  await page.goto('https://evil.example.com/');
+  await page.waitForTimeout(500);
+  const frame = page.frames()[1];
+  assert.ok(!frame || !(await frame.content().catch(() => '')).includes('Password'));
+});
