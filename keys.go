@@ -230,3 +230,13 @@ func editDistance(a, b string) int {
 	}
 	return row[len(b)]
 }
+
+// Keys returns the names of all settings but the gateway's routes, as
+// docs/configuration.md describes them.
+func Keys() []string {
+	var names []string
+	for _, k := range keys {
+		names = append(names, k.name)
+	}
+	return names
+}
