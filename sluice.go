@@ -222,10 +222,7 @@ func (s *Server) authHandler() http.Handler {
 	s.auth.Register(programs)
 	s.auth.RegisterPages(open, protected)
 	s.users.Register(protected)
-	var calls http.Handler = programs
-	if s.cfg.OAuth.CORSFilter {
-		calls = cors(s.cfg.CORS, programs)
-	}
+	calls := s.crossSite(programs)
 	guarded := s.pages.Protect(protected)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if matches(open, r) {
@@ -237,6 +234,23 @@ func (s *Server) authHandler() http.Handler {
 			return
 		}
 		calls.ServeHTTP(w, r)
+	})
+}
+
+// crossSite lets other sites' pages call the endpoints that browsers need; never
+// the authorization endpoint, which people visit (RFC 9700 §2.6).
+func (s *Server) crossSite(programs http.Handler) http.Handler {
+	if !s.cfg.OAuth.CORSFilter {
+		return programs
+	}
+	shared := cors(s.cfg.CORS, programs)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch r.URL.Path {
+		case "/oauth/token", "/oauth/revoke", "/oauth/userinfo":
+			shared.ServeHTTP(w, r)
+		default:
+			programs.ServeHTTP(w, r)
+		}
 	})
 }
 

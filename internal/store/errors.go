@@ -61,12 +61,13 @@ func classifySQLite(code int, err error) error {
 }
 
 // classifyPostgres goes by the SQLSTATE's class: 08 connection, 25 read-only
-// standby, 40 rollback, 53 resources, 55 lock, 57 operator, 58 system, XX broken.
+// standby, 28 we are not let in, 3D the database is gone, 40 rollback, 53
+// resources, 55 lock, 57 operator, 58 system, XX broken.
 func classifyPostgres(state string, err error) error {
 	if state == "23505" {
 		return conflict(err)
 	}
-	if len(state) == 5 && strings.Contains("08 25 40 53 55 57 58 XX", state[:2]) {
+	if len(state) == 5 && strings.Contains("08 25 28 3D 40 53 55 57 58 XX", state[:2]) {
 		return unavailable(err)
 	}
 	return err

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"log/slog"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/sluicehq/sluice/internal/fault"
@@ -50,6 +51,7 @@ var ErrNoRow = sql.ErrNoRows
 type DB struct {
 	backend
 	timeout time.Duration
+	ended   atomic.Bool
 }
 
 // backend is what SQLite and PostgreSQL do differently.
@@ -92,7 +94,18 @@ func (db *DB) Name() string { return db.name() }
 
 // Close ends the writer after the writes it has accepted and closes every
 // connection.
-func (db *DB) Close() error { return db.close() }
+func (db *DB) Close() error {
+	db.ended.Store(true)
+	return db.close()
+}
+
+// told gives the caller a backend's error in the form that rooms know.
+func (db *DB) told(err error) error {
+	if err != nil && db.ended.Load() {
+		return closed()
+	}
+	return classify(err)
+}
 
 // Migrate brings the schema up to this program's version and returns how many
 // steps it took. Several processes may call it at once.
@@ -102,14 +115,14 @@ func (db *DB) Migrate(ctx context.Context) (int, error) { return db.migrate(ctx)
 func (db *DB) Ping(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, min(db.timeout, 2*time.Second))
 	defer cancel()
-	return classify(db.ping(ctx))
+	return db.told(db.ping(ctx))
 }
 
 // Read runs fn on one consistent snapshot.
 func (db *DB) Read(ctx context.Context, fn func(*Tx) error) error {
 	ctx, cancel := context.WithTimeout(ctx, db.timeout)
 	defer cancel()
-	return classify(db.read(ctx, fn))
+	return db.told(db.read(ctx, fn))
 }
 
 // Write runs fn in a transaction and returns after its commit is durable. An
@@ -119,7 +132,7 @@ func (db *DB) Read(ctx context.Context, fn func(*Tx) error) error {
 func (db *DB) Write(ctx context.Context, fn func(*Tx) error) error {
 	ctx, cancel := context.WithTimeout(ctx, db.timeout)
 	defer cancel()
-	return classify(db.write(ctx, fn))
+	return db.told(db.write(ctx, fn))
 }
 
 // Exec runs one writing statement as a transaction of its own.
@@ -127,21 +140,21 @@ func (db *DB) Exec(ctx context.Context, query string, args ...any) (int64, error
 	ctx, cancel := context.WithTimeout(ctx, db.timeout)
 	defer cancel()
 	n, err := db.backend.Exec(ctx, query, args...)
-	return n, classify(err)
+	return n, db.told(err)
 }
 
 // Query runs one reading statement.
 func (db *DB) Query(ctx context.Context, scan func(Row) error, query string, args ...any) error {
 	ctx, cancel := context.WithTimeout(ctx, db.timeout)
 	defer cancel()
-	return classify(db.backend.Query(ctx, scan, query, args...))
+	return db.told(db.backend.Query(ctx, scan, query, args...))
 }
 
 // QueryRow runs one reading statement that gives at most one row.
 func (db *DB) QueryRow(ctx context.Context, dest []any, query string, args ...any) error {
 	ctx, cancel := context.WithTimeout(ctx, db.timeout)
 	defer cancel()
-	return classify(db.backend.QueryRow(ctx, dest, query, args...))
+	return db.told(db.backend.QueryRow(ctx, dest, query, args...))
 }
 
 // Next returns the next number of the named sequence, starting at 1. The
