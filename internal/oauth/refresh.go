@@ -133,7 +133,10 @@ func (s *Service) repeat(ctx context.Context, c *call, row *refreshRow, token st
 	if err != nil {
 		return nil, err
 	}
-	if c.now.Sub(row.used) >= s.cfg.RefreshGrace || !next.used.IsZero() {
+	// A parallel request may have used the token after this one began: without a
+	// window even a negative age is too old.
+	late := s.cfg.RefreshGrace == 0 || c.now.Sub(row.used) >= s.cfg.RefreshGrace
+	if late || !next.used.IsZero() {
 		s.cfg.Log.WarnContext(ctx, "refresh token reused: grant revoked", "client", c.client.ID, "user", row.grant.userID)
 		if err := revokeGrant(ctx, s.db, row.grant.id, c.now); err != nil {
 			return nil, err
