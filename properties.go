@@ -49,9 +49,7 @@ func LoadConfig(o LoadOptions) (cfg Config, warnings []string, err error) {
 	l.flags(o.Set)
 	cfg = DefaultConfig()
 	l.apply(&cfg)
-	if len(l.problems) == 0 {
-		l.problems = append(l.problems, cfg.Validate())
-	}
+	l.problems = append(l.problems, cfg.Validate())
 	return cfg, l.warnings, errors.Join(l.problems...)
 }
 
