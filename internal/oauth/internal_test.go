@@ -1,0 +1,137 @@
+package oauth
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"testing"
+)
+
+func FuzzForm(f *testing.F) {
+	for _, s := range []string{"a=b", "grant_type=x&grant_type=y", "a=%zz", "a=%ff", "a=%00", "a", "=", "&&", "a=b;c=d", "scope=a+b"} {
+		f.Add(s)
+	}
+	s := &Service{}
+	f.Fuzz(func(t *testing.T, body string) {
+		r := httptest.NewRequest(http.MethodPost, "/oauth/token", strings.NewReader(body))
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		form, err := s.postForm(r)
+		if err != nil {
+			if failure(err).Code != "invalid_request" {
+				t.Errorf("%q: %v", body, err)
+			}
+			return
+		}
+		values, err := url.ParseQuery(body)
+		if err != nil {
+			t.Fatalf("%q was accepted: %v", body, err)
+		}
+		for name, list := range values {
+			if len(list) > 1 || form[name] != list[0] || !clean(list[0]) {
+				t.Errorf("%q: %s is %q", body, name, list)
+			}
+		}
+	})
+}
+
+func FuzzBasic(f *testing.F) {
+	for _, s := range []string{"YTpi", "YQ==", "", "?", "Og==", "YSUzQTpi", "YTpiJXp6"} {
+		f.Add(s)
+	}
+	s := &Service{cfg: Config{BasicWithoutColon: true}}
+	f.Fuzz(func(t *testing.T, value string) {
+		c, err := s.basic(value)
+		if err == nil && (c.id == "" || !clean(c.id) || !clean(c.secret)) {
+			t.Errorf("%q gives %+v", value, c)
+		}
+	})
+}
+
+// Whatever is asked for, only a registered address or its loopback twin on
+// another port is taken.
+func FuzzRedirectURI(f *testing.F) {
+	known := []string{"https://app.example.com/cb?x=1", "http://127.0.0.1/cb", "http://localhost/cb", "http://[::1]/cb", "com.example:/cb"}
+	for _, s := range append(known, "http://127.0.0.1:80/cb", "http://127.0.0.1:80@evil/cb", "http://127.0.0.1:x/cb", "https://evil/cb") {
+		f.Add(s)
+	}
+	c := &Client{RedirectURIs: known}
+	f.Fuzz(func(t *testing.T, uri string) {
+		if !c.registered(uri) {
+			return
+		}
+		u, err := url.Parse(uri)
+		if err != nil {
+			t.Fatalf("%q was accepted: %v", uri, err)
+		}
+		if u.User != nil || u.Fragment != "" || (u.Scheme == "http" && !loopback(u.Hostname())) || (u.Scheme == "https" && uri != known[0]) {
+			t.Errorf("%q was accepted", uri)
+		}
+	})
+}
+
+func FuzzVerifier(f *testing.F) {
+	f.Add(strings.Repeat("a", 43), "x")
+	f.Add("dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk", "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM") // RFC 7636 appendix B
+	f.Fuzz(func(t *testing.T, verifier, challenge string) {
+		if err := checkVerifier(challenge, verifier); err == nil && (challenge == "") != (verifier == "") {
+			t.Errorf("%q for %q", verifier, challenge)
+		}
+	})
+}
+
+func TestPKCEByTheRFCsExample(t *testing.T) {
+	t.Parallel()
+	if err := checkVerifier("E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM", "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"); err != nil {
+		t.Error(err)
+	}
+}
+
+// The successor is readable only with the very token it replaces.
+func TestSeal(t *testing.T) {
+	t.Parallel()
+	sealed := seal("old", "new")
+	if got, err := unseal("old", sealed); err != nil || got != "new" || strings.Contains(string(sealed), "new") {
+		t.Errorf("%q %v", got, err)
+	}
+	if _, err := unseal("other", sealed); err == nil {
+		t.Error("another token opens it")
+	}
+	if _, err := unseal("old", nil); err == nil {
+		t.Error("nothing opens")
+	}
+}
+
+func TestRegistrationsAreChecked(t *testing.T) {
+	t.Parallel()
+	good := Client{ID: "app", GrantTypes: []string{AuthorizationCode}, RedirectURIs: []string{"https://a.example.com/cb"}, Scopes: []string{"read"}, secret: "x"}
+	if err := good.check(); err != nil {
+		t.Fatal(err)
+	}
+	for _, id := range []string{"", "a b", "é", strings.Repeat("x", 101), "a\n"} {
+		c := good
+		c.ID = id
+		if c.check() == nil {
+			t.Errorf("id %q was accepted", id)
+		}
+	}
+	for _, uri := range []string{"/cb", "cb", "http://client.example/cb", "https://*.example.com/cb", "https://a/cb#f", "https://u@a/cb", "https:///cb", "javascript:alert(1)",
+		"data:text/html,x", "file:///x", "https://a/ b", "https://a/\\b", "mailto:x@y", "https://é/"} {
+		c := good
+		c.RedirectURIs = []string{uri}
+		if c.check() == nil {
+			t.Errorf("redirect URI %q was accepted", uri)
+		}
+	}
+	for name, change := range map[string]func(*Client){
+		"no grant": func(c *Client) { c.GrantTypes = nil }, "no redirect URI": func(c *Client) { c.RedirectURIs = nil }, "quote in a scope": func(c *Client) { c.Scopes = []string{`a"b`} },
+		"unknown format": func(c *Client) { c.TokenFormat = "xml" }, "public with client_credentials": func(c *Client) { c.secret, c.GrantTypes = "", []string{ClientCredentials} },
+		"public resource server": func(c *Client) { c.secret, c.Introspect = "", true }, "tokens of a day and more": func(c *Client) { c.AccessTTL = 1 << 60 },
+	} {
+		c := good
+		change(&c)
+		if c.check() == nil {
+			t.Errorf("%s was accepted", name)
+		}
+	}
+}
