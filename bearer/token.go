@@ -41,6 +41,9 @@ type Token struct {
 	ACR string
 	// Confirmation is the raw "cnf" member; nil for a plain bearer token.
 	Confirmation json.RawMessage
+	// Principal is what the validator already knows of the user in this program's
+	// own terms, to save a second look; nil otherwise.
+	Principal any
 	// Claims holds every member of the answer as it came, by name.
 	Claims map[string]json.RawMessage
 }

@@ -33,7 +33,7 @@ func (c *serveCommand) Run(ctx context.Context, env *environment) error {
 	if err != nil {
 		return err
 	}
-	if cfg, err = fixPort(cfg); err != nil {
+	if cfg, err = fixPort(ctx, cfg); err != nil {
 		return err
 	}
 	prepare := func(ctx context.Context, s *sluice.Server) error { return welcome(ctx, env, cfg, s) }
@@ -41,11 +41,11 @@ func (c *serveCommand) Run(ctx context.Context, env *environment) error {
 }
 
 // fixPort settles port 0 before anything names the issuer.
-func fixPort(cfg sluice.Config) (sluice.Config, error) {
+func fixPort(ctx context.Context, cfg sluice.Config) (sluice.Config, error) {
 	if !strings.HasSuffix(cfg.Addr, ":0") {
 		return cfg, nil
 	}
-	l, err := net.Listen("tcp", cfg.Addr)
+	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", cfg.Addr)
 	if err != nil {
 		return cfg, fmt.Errorf("looking for a free port: %w", err)
 	}

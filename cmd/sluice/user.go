@@ -49,7 +49,7 @@ type userCreate struct {
 
 // Run makes a user.
 func (c *userCreate) Run(ctx context.Context, env *environment) error {
-	secret, err := c.password.read(env)
+	secret, err := c.read(env)
 	if err != nil {
 		return err
 	}
@@ -134,7 +134,7 @@ type userPassword struct {
 
 // Run sets a password.
 func (c *userPassword) Run(ctx context.Context, env *environment) error {
-	secret, err := c.password.read(env)
+	secret, err := c.read(env)
 	if err != nil {
 		return err
 	}

@@ -253,7 +253,7 @@ func (s *Service) Validate(ctx context.Context, token string) (*bearer.Token, er
 	t := &bearer.Token{Subject: f.Subject, Username: f.Username, ClientID: f.ClientID, Issuer: f.Issuer, Type: f.TokenType,
 		Scopes: l.scope, Audience: []string{f.Audience}, Expiry: l.expires, IssuedAt: l.issued, NotBefore: l.issued, AuthTime: l.authTime}
 	if l.user != nil {
-		t.UserID = l.user.ID
+		t.UserID, t.Principal = l.user.ID, l.user
 	}
 	return t, nil
 }

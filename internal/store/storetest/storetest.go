@@ -60,11 +60,11 @@ func create(t testing.TB, server string) string {
 		t.Fatal(err)
 	}
 	name := "sluice_" + strings.ToLower(rand.Text()[:16])
-	if _, err := admin.Exec(`CREATE DATABASE ` + name); err != nil {
+	if _, err := admin.ExecContext(context.Background(), `CREATE DATABASE `+name); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		if _, err := admin.Exec(`DROP DATABASE ` + name + ` WITH (FORCE)`); err != nil {
+		if _, err := admin.ExecContext(context.Background(), `DROP DATABASE `+name+` WITH (FORCE)`); err != nil {
 			t.Error(err)
 		}
 		_ = admin.Close()
