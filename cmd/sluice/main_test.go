@@ -1,24 +1,20 @@
 package main
 
 import (
-	"context"
 	"net"
 	"os"
-	"os/signal"
-	"syscall"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
-// TestMain lets the scripts run this very program as `sluice`.
+// TestMain lets the tests run this very program: scripts as `sluice`, others as
+// the test's own binary with SLUICE_TEST_PROGRAM set.
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"sluice": func() {
-		ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-		defer stop()
-		code := run(ctx, os.Args[1:], &environment{in: os.Stdin, out: os.Stdout, err: os.Stderr, environ: os.Environ()})
-		os.Exit(code) //nolint:gocritic // stop is for the life of the process
-	}})
+	if os.Getenv("SLUICE_TEST_PROGRAM") != "" {
+		main()
+	}
+	testscript.Main(m, map[string]func(){"sluice": main})
 }
 
 func TestScripts(t *testing.T) {
