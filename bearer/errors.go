@@ -31,9 +31,15 @@ func (e *Error) Error() string {
 	return e.Code + ": " + e.Description
 }
 
-func noToken() *Error {
-	return &Error{Status: http.StatusUnauthorized, Description: "a bearer token is needed"}
-}
+// The refusals that a flood of bad requests meets are made once.
+var (
+	errNoToken      = &Error{Status: http.StatusUnauthorized, Description: "a bearer token is needed"}
+	errTwoHeaders   = invalidRequest("more than one Authorization header")
+	errTwoWays      = invalidRequest("the token was sent in two ways")
+	errNothing      = invalidRequest("the token is missing after Bearer")
+	errForm         = invalidToken("the token has a form that no token has")
+	errInvalidToken = invalidToken("the token is unknown, expired or revoked")
+)
 
 func invalidToken(text string) *Error {
 	return &Error{Status: http.StatusUnauthorized, Code: "invalid_token", Description: text}

@@ -31,7 +31,8 @@ type Introspection struct {
 	// UsernameMembers are the members that may name the user, the first one present
 	// counts. Nil means username, then user_name.
 	UsernameMembers []string
-	// Timeout bounds one question in whole. 0 means 2 s.
+	// Timeout bounds one question in whole. 0 means 1.8 s, so that the caller is
+	// told within two.
 	Timeout time.Duration
 	// Client replaces the HTTP client; it must not follow redirects. Nil means
 	// one of its own.
@@ -75,18 +76,22 @@ func (i *Introspection) timeout() time.Duration {
 	if i.Timeout > 0 {
 		return i.Timeout
 	}
-	return 2 * time.Second
+	return 1800 * time.Millisecond
 }
 
-// prepare makes the HTTP client: short dials, many idle connections to the one
-// host, and no redirects, which would carry our credentials elsewhere.
+// prepare settles the HTTP client.
 func (i *Introspection) prepare() {
-	i.client = i.Client
-	if i.client != nil {
-		return
+	if i.client = i.Client; i.client == nil {
+		i.client = newClient()
 	}
+}
+
+// newClient returns an HTTP client for talking to an authorization server: short
+// dials, many idle connections to the one host, and no redirects, which would
+// carry our credentials elsewhere.
+func newClient() *http.Client {
 	dialer := &net.Dialer{Timeout: time.Second}
-	i.client = &http.Client{
+	return &http.Client{
 		Transport: &http.Transport{
 			DialContext: dialer.DialContext, MaxIdleConns: 64, MaxIdleConnsPerHost: 64, IdleConnTimeout: 90 * time.Second,
 			TLSHandshakeTimeout: 2 * time.Second, TLSClientConfig: &tls.Config{MinVersion: tls.VersionTLS12}, ForceAttemptHTTP2: true,
@@ -145,15 +150,7 @@ func ParseIntrospection(body []byte, usernames ...string) (*Token, error) {
 		usernames = []string{"username", "user_name"}
 	}
 	r := reader{members: members}
-	t := &Token{Claims: members, Subject: r.text("sub"), ClientID: r.text("client_id"), Issuer: r.text("iss"), ID: r.text("jti"),
-		Type: r.text("token_type"), ACR: r.text("acr"), Scopes: r.words("scope"), Audience: r.list("aud"),
-		Expiry: r.time("exp"), IssuedAt: r.time("iat"), NotBefore: r.time("nbf"), AuthTime: r.time("auth_time")}
-	t.Confirmation = members["cnf"]
-	for _, name := range usernames {
-		if t.Username = r.text(name); t.Username != "" {
-			break
-		}
-	}
+	t := r.token(usernames)
 	if r.err != nil {
 		return nil, r.err
 	}
@@ -178,6 +175,20 @@ func active(members map[string]jsontext.RawMessage) error {
 type reader struct {
 	members map[string]jsontext.RawMessage
 	err     error
+}
+
+// token reads the members that introspection answers and JWTs share.
+func (r *reader) token(usernames []string) *Token {
+	t := &Token{Claims: r.members, Subject: r.text("sub"), ClientID: r.text("client_id"), Issuer: r.text("iss"), ID: r.text("jti"),
+		Type: r.text("token_type"), ACR: r.text("acr"), Scopes: r.words("scope"), Audience: r.list("aud"),
+		Expiry: r.time("exp"), IssuedAt: r.time("iat"), NotBefore: r.time("nbf"), AuthTime: r.time("auth_time")}
+	t.Confirmation = r.members["cnf"]
+	for _, name := range usernames {
+		if t.Username = r.text(name); t.Username != "" {
+			break
+		}
+	}
+	return t
 }
 
 func (r *reader) into(name string, v any) bool {

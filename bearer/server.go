@@ -147,7 +147,7 @@ func (s *Server) Authenticate(r *http.Request) (*Token, error) {
 // refusal turns a validator's error into one for the caller.
 func (s *Server) refusal(ctx context.Context, err error) *Error {
 	if errors.Is(err, ErrInvalid) {
-		return invalidToken("the token is unknown, expired or revoked")
+		return errInvalidToken
 	}
 	s.cfg.Log.WarnContext(ctx, "token not checked", "error", err)
 	return &Error{Status: http.StatusServiceUnavailable, Code: "temporarily_unavailable",
@@ -226,41 +226,49 @@ const maxToken = 8 << 10
 // credentials takes the token out of the Authorization header, the only place
 // where it is read (RFC 6750 §2: one method per request; §2.3 warns of queries).
 func credentials(r *http.Request) (string, error) {
-	headers := r.Header.Values("Authorization")
-	inQuery := strings.Contains(r.URL.RawQuery, "access_token=") && r.URL.Query().Has("access_token")
+	headers := r.Header["Authorization"]
 	switch {
-	case len(headers) > 1:
-		return "", invalidRequest("more than one Authorization header")
-	case len(headers) == 1 && inQuery:
-		return "", invalidRequest("the token was sent in two ways")
 	case len(headers) == 0:
-		return "", noToken()
+		return "", errNoToken
+	case len(headers) > 1:
+		return "", errTwoHeaders
+	case r.URL.RawQuery != "" && strings.Contains(r.URL.RawQuery, "access_token") && r.URL.Query().Has("access_token"):
+		return "", errTwoWays
 	}
 	scheme, token, found := strings.Cut(headers[0], " ")
 	if !strings.EqualFold(scheme, "Bearer") {
-		return "", noToken() // also for "Bearer<token>", which is a scheme nobody knows
+		return "", errNoToken // also for "Bearer<token>", which is a scheme nobody knows
 	}
 	token = strings.Trim(token, " ")
 	if !found || token == "" {
-		return "", invalidRequest("the token is missing after Bearer")
+		return "", errNothing
 	}
 	if len(token) > maxToken || !b64token(token) {
-		return "", invalidToken("the token has a form that no token has")
+		return "", errForm
 	}
 	return token, nil
 }
 
+// inToken are the characters of a b64token, but for its padding.
+var inToken = func() (set [256]bool) {
+	for _, c := range []byte("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~+/") {
+		set[c] = true
+	}
+	return set
+}()
+
 // b64token follows RFC 6750 §2.1.
 func b64token(s string) bool {
-	body := strings.TrimRight(s, "=")
-	for i := range len(body) {
-		c := body[i]
-		letter := c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9'
-		if !letter && !strings.ContainsRune("-._~+/", rune(c)) {
+	end := len(s)
+	for end > 0 && s[end-1] == '=' {
+		end--
+	}
+	for i := range end {
+		if !inToken[s[i]] {
 			return false
 		}
 	}
-	return body != ""
+	return end > 0
 }
 
 // String keeps what a token says about itself out of logs by accident: it names
