@@ -57,7 +57,34 @@ async function fits(page) {
   assert.ok(wide <= seen, `the page is ${wide} wide in a window of ${seen}`);
 }
 
-const shot = (page, name) => page.screenshot({ path: `${shots}/${name}.png`, fullPage: true });
+// readable fails on text whose contrast is below WCAG's 4.5 to 1, on a field
+// without a label and on a page without exactly one title. It runs in the page.
+function complaintsAbout() {
+  const found = [];
+  const rgb = (colour) => colour.match(/[\d.]+/g).map(Number);
+  const light = (colour) => {
+    const [r, g, b] = rgb(colour).map((v) => { const x = v / 255; return x <= 0.03928 ? x / 12.92 : ((x + 0.055) / 1.055) ** 2.4; });
+    return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+  };
+  const ground = (e) => { for (; e; e = e.parentElement) { const c = getComputedStyle(e).backgroundColor; if (rgb(c)[3] !== 0) return c; } return 'rgb(255, 255, 255)'; };
+  for (const e of document.body.querySelectorAll('*')) {
+    if (![...e.childNodes].some((n) => n.nodeType === 3 && n.data.trim()) || !e.checkVisibility()) continue;
+    const [a, b] = [light(getComputedStyle(e).color), light(ground(e))].sort((x, y) => y - x);
+    if ((a + 0.05) / (b + 0.05) < 4.5) found.push(`"${e.textContent.trim().slice(0, 40)}" has a contrast of ${((a + 0.05) / (b + 0.05)).toFixed(2)}`);
+  }
+  for (const e of document.querySelectorAll('input:not([type=hidden])')) if (!e.labels.length) found.push(`the field ${e.name} has no label`);
+  if (document.querySelectorAll('h1').length !== 1) found.push('a page has one title');
+  if (!document.documentElement.lang) found.push('the page does not say its language');
+  return found;
+}
+const readable = async (page) => assert.deepEqual(await page.evaluate(complaintsAbout), []);
+
+// shot looks at the page as a person would: it must fit, be readable, and is kept.
+async function shot(page, name) {
+  await fits(page);
+  await readable(page);
+  await page.screenshot({ path: `${shots}/${name}.png`, fullPage: true });
+}
 
 test('login, wrong password, consent, code, logout', async (t) => {
   const page = await open(t);
@@ -87,6 +114,9 @@ test('login, wrong password, consent, code, logout', async (t) => {
   await page.goto(server.url + '/');
   assert.ok(await page.getByText('Signed in as').isVisible());
   await shot(page, 'home');
+  // What is copied from the page must be lines that a shell takes.
+  const lines = (await page.locator('pre').innerText()).split('\n').filter(Boolean);
+  assert.deepEqual(lines.map((l) => l.split(/[ =]/)[0]), ['#', 'TOKEN', 'curl', 'curl', '#', 'curl', '#', 'curl']);
   await page.getByRole('link', { name: 'Sign out' }).click();
   await shot(page, 'logout');
   await page.getByRole('button', { name: 'Sign out' }).click();
@@ -102,7 +132,25 @@ test('deny', async (t) => {
   await signIn(page, 'fozzie@example.com', 'fozzie');
   await page.getByRole('button', { name: 'Deny' }).click();
   await page.waitForURL((u) => u.href.startsWith(callback));
-  assert.equal(new URL(page.url()).searchParams.get('error'), 'access_denied');
+  const back = new URL(page.url());
+  assert.equal(back.searchParams.get('error'), 'access_denied');
+  assert.equal(back.searchParams.get('state'), 'xyz');
+  assert.equal(back.searchParams.get('code'), null);
+  await page.goto(authorize());
+  await page.getByRole('heading', { name: /Allow/ }).waitFor(); // no is not remembered
+});
+
+test('a consent is remembered', async (t) => {
+  const page = await open(t);
+  const profileOnly = authorize({ scope: 'profile' });
+  await page.goto(profileOnly);
+  await signIn(page, 'admin@app.activiti.com', 'admin');
+  await page.getByRole('button', { name: 'Allow' }).click();
+  await page.waitForURL((u) => u.href.startsWith(callback));
+  await page.goto(profileOnly);
+  assert.ok(page.url().startsWith(callback + '?code='), 'the second time nobody is asked');
+  await page.goto(authorize({ scope: 'profile write' }));
+  await page.getByRole('heading', { name: /Allow/ }).waitFor(); // more than was allowed
 });
 
 test('by keyboard alone', async (t) => {
@@ -121,15 +169,16 @@ test('by keyboard alone', async (t) => {
   await page.waitForURL((u) => u.href.startsWith(callback + '?code='));
 });
 
-for (const [name, options] of Object.entries({ phone, 'phone-dark': { ...phone, colorScheme: 'dark' }, 'no-javascript': { ...phone, javaScriptEnabled: false } })) {
-  test(`on a ${name}`, async (t) => {
+for (const [name, options] of Object.entries({ 'dark-desktop': { ...desktop, colorScheme: 'dark' }, phone, 'phone-dark': { ...phone, colorScheme: 'dark' }, 'no-javascript': { ...phone, javaScriptEnabled: false } })) {
+  test(`seen on: ${name}`, async (t) => {
     const page = await open(t, options);
     await page.goto(authorize({ prompt: 'consent' }));
-    if (options.javaScriptEnabled !== false) await fits(page);
     await shot(page, `login-${name}`);
+    await signIn(page, 'kermit@example.com', 'wrong');
+    await page.getByRole('alert').waitFor();
+    await shot(page, `login-wrong-${name}`);
     await signIn(page);
     await page.getByRole('heading', { name: /Allow/ }).waitFor();
-    if (options.javaScriptEnabled !== false) await fits(page);
     await shot(page, `consent-${name}`);
     for (const button of await page.getByRole('button').all()) {
       const box = await button.boundingBox();
@@ -138,7 +187,6 @@ for (const [name, options] of Object.entries({ phone, 'phone-dark': { ...phone, 
     await page.getByRole('button', { name: 'Allow' }).click();
     await page.waitForURL((u) => u.href.startsWith(callback + '?code='));
     await page.goto(server.url + '/');
-    if (options.javaScriptEnabled !== false) await fits(page);
     await shot(page, `home-${name}`);
   });
 }
