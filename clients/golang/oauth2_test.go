@@ -7,7 +7,6 @@ import (
 	"io"
 	"net/http"
 	"net/url"
-	"strings"
 	"testing"
 
 	"github.com/coreos/go-oidc/v3/oidc"
@@ -111,9 +110,88 @@ func refreshed(t *testing.T, srv *sluicetest.Server, c *oauth2.Config, token *oa
 	if got := profile(t, srv, c.Client(t.Context(), token)); got != kermit {
 		t.Errorf("profile of %q", got)
 	}
-	old := &oauth2.Token{RefreshToken: token.RefreshToken} // no access token: it must refresh
-	if got := profile(t, srv, c.Client(t.Context(), old)); got != kermit {
+	// A token without an access token must be refreshed; each answer feeds the next.
+	for range 3 {
+		source := c.TokenSource(t.Context(), &oauth2.Token{RefreshToken: token.RefreshToken})
+		next, err := source.Token()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if next.RefreshToken == token.RefreshToken || next.AccessToken == token.AccessToken {
+			t.Error("refreshing gave the same token again")
+		}
+		if again, err := source.Token(); err != nil || again.AccessToken != next.AccessToken {
+			t.Errorf("the source does not keep a token that is still good: %v", err)
+		}
+		token = next
+	}
+	if got := profile(t, srv, c.Client(t.Context(), token)); got != kermit {
 		t.Errorf("profile of %q after refreshing", got)
+	}
+}
+
+// What the library gets back when its user, its verifier or its secret is wrong.
+func TestRefusals(t *testing.T) {
+	t.Parallel()
+	srv := setup(t)
+	web, app := config(srv, "web", "a:b c%", oauth2.AuthStyleInHeader), config(srv, "app", "", oauth2.AuthStyleInParams)
+	code := func(t *testing.T, c *oauth2.Config) (code, verifier string) {
+		t.Helper()
+		verifier = oauth2.GenerateVerifier()
+		address, err := url.Parse(c.AuthCodeURL("state", oauth2.S256ChallengeOption(verifier)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return srv.Browser(t).Authorize(t, address.Query(), kermit, password).Query().Get("code"), verifier
+	}
+	for name, c := range map[string]struct {
+		exchange func(t *testing.T) error
+		status   int
+		want     string
+	}{
+		"another verifier": {func(t *testing.T) error {
+			value, _ := code(t, app)
+			_, err := app.Exchange(t.Context(), value, oauth2.VerifierOption(oauth2.GenerateVerifier()))
+			return err
+		}, 400, "invalid_grant"},
+		"no verifier": {func(t *testing.T) error {
+			value, _ := code(t, web)
+			_, err := web.Exchange(t.Context(), value)
+			return err
+		}, 400, "invalid_grant"},
+		"the code of another client": {func(t *testing.T) error {
+			value, verifier := code(t, app)
+			_, err := web.Exchange(t.Context(), value, oauth2.VerifierOption(verifier))
+			return err
+		}, 400, "invalid_grant"},
+		"a code twice": {func(t *testing.T) error {
+			value, verifier := code(t, web)
+			if _, err := web.Exchange(t.Context(), value, oauth2.VerifierOption(verifier)); err != nil {
+				t.Error(err)
+			}
+			_, err := web.Exchange(t.Context(), value, oauth2.VerifierOption(verifier))
+			return err
+		}, 400, "invalid_grant"},
+		"a wrong secret": {func(t *testing.T) error {
+			_, err := config(srv, "web", "wrong", oauth2.AuthStyleInHeader).PasswordCredentialsToken(t.Context(), kermit, password)
+			return err
+		}, 401, "invalid_client"},
+		"a wrong secret, found out": {func(t *testing.T) error {
+			_, err := config(srv, "web", "wrong", oauth2.AuthStyleAutoDetect).PasswordCredentialsToken(t.Context(), kermit, password)
+			return err
+		}, 401, "invalid_client"},
+		"a refresh token that is none": {func(t *testing.T) error {
+			_, err := app.TokenSource(t.Context(), &oauth2.Token{RefreshToken: "none"}).Token()
+			return err
+		}, 400, "invalid_grant"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var refusal *oauth2.RetrieveError
+			if err := c.exchange(t); !errors.As(err, &refusal) || refusal.Response.StatusCode != c.status || refusal.ErrorCode != c.want {
+				t.Errorf("%v, want %d %s", err, c.status, c.want)
+			}
+		})
 	}
 }
 
@@ -169,7 +247,10 @@ func TestOIDC(t *testing.T) {
 		t.Errorf("an id_token at the API: %d", a.Status)
 	}
 	// A JWT access token verifies by the published keys as well.
-	if _, err := provider.Verifier(&oidc.Config{ClientID: srv.URL + "/activiti-app"}).Verify(t.Context(), token.AccessToken); err != nil && !strings.Contains(err.Error(), "audience") {
+	if _, err := provider.Verifier(&oidc.Config{ClientID: srv.URL + "/activiti-app"}).Verify(t.Context(), token.AccessToken); err != nil {
 		t.Error(err)
+	}
+	if _, err := provider.Verifier(&oidc.Config{ClientID: "app"}).Verify(t.Context(), token.AccessToken); err == nil {
+		t.Error("the client takes an access token for an id_token")
 	}
 }
