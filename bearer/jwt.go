@@ -132,7 +132,7 @@ func (v *JWT) verify(ctx context.Context, token string) ([]byte, error) {
 	if len(token) > maxToken || strings.Count(token, ".") != 2 {
 		return nil, ErrInvalid
 	}
-	signed, err := jose.ParseSigned(token, v.algorithms)
+	signed, err := jose.ParseSignedCompact(token, v.algorithms)
 	if err != nil || len(signed.Signatures) != 1 {
 		return nil, ErrInvalid
 	}
