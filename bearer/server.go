@@ -2,7 +2,6 @@ package bearer
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -85,18 +84,6 @@ func New(cfg Config) (*Server, error) {
 	return s, errors.Join(problems...)
 }
 
-// Option is something a route asks of a token beyond being valid.
-type Option func(*route)
-
-type route struct {
-	scopes []string
-}
-
-// Scope asks for all of the given scopes.
-func Scope(scopes ...string) Option {
-	return func(r *route) { r.scopes = append(r.scopes, scopes...) }
-}
-
 // Require lets a request through to next when it carries a valid token that has
 // what the options ask for; FromContext gives the token there.
 func (s *Server) Require(next http.Handler, options ...Option) http.Handler {
@@ -115,17 +102,6 @@ func (s *Server) Require(next http.Handler, options ...Option) http.Handler {
 		}
 		next.ServeHTTP(w, r.WithContext(NewContext(r.Context(), token)))
 	})
-}
-
-// check decides from the facts; it runs on every request.
-func (n *route) check(t *Token) error {
-	for _, scope := range n.scopes {
-		if !t.HasScope(scope) {
-			return &Error{Status: http.StatusForbidden, Code: "insufficient_scope",
-				Description: "the token does not have the scope that this needs", Scope: strings.Join(n.scopes, " ")}
-		}
-	}
-	return nil
 }
 
 // Authenticate returns the request's token, or an *Error.
@@ -152,65 +128,6 @@ func (s *Server) refusal(ctx context.Context, err error) *Error {
 	s.cfg.Log.WarnContext(ctx, "token not checked", "error", err)
 	return &Error{Status: http.StatusServiceUnavailable, Code: "temporarily_unavailable",
 		Description: "the token cannot be checked now; try again in a moment", RetryAfter: 2 * time.Second}
-}
-
-// stands checks the facts that hold for every route: time, audience, binding.
-func (s *Server) stands(t *Token) error {
-	now := s.cfg.Now()
-	switch {
-	case !t.Expiry.IsZero() && now.After(t.Expiry.Add(expiryLeeway)):
-		return invalidToken("the token has expired")
-	case t.NotBefore.After(now.Add(s.cfg.Leeway)) || t.IssuedAt.After(now.Add(s.cfg.Leeway)):
-		return invalidToken("the token is not valid yet")
-	case s.cfg.Audience != "" && !contains(t.Audience, s.cfg.Audience):
-		return invalidToken("the token is meant for another service")
-	case len(t.Confirmation) > 0 && string(t.Confirmation) != "null":
-		return invalidToken("the token is bound to a key, which this service does not check")
-	case t.Type != "" && !strings.EqualFold(t.Type, "Bearer"):
-		return invalidToken("the token is of another type")
-	}
-	return nil
-}
-
-func contains(list []string, want string) bool {
-	for _, s := range list {
-		if s == want {
-			return true
-		}
-	}
-	return false
-}
-
-// Metadata answers the protected resource document of RFC 9728, at the path that
-// MetadataPath gives.
-func (s *Server) Metadata() http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if s.cfg.Resource == "" {
-			http.NotFound(w, r)
-			return
-		}
-		w.Header().Set("Content-Type", "application/json")
-		w.Header().Set("Access-Control-Allow-Origin", "*")
-		_ = json.NewEncoder(w).Encode(struct {
-			Resource string   `json:"resource"`
-			Servers  []string `json:"authorization_servers,omitempty"`
-			Methods  []string `json:"bearer_methods_supported"`
-		}{s.cfg.Resource, s.cfg.AuthorizationServers, []string{"header"}})
-	})
-}
-
-// MetadataPath is where Metadata belongs: the well-known part stands before the
-// resource's own path (RFC 9728 §3.1). Empty without Config.Resource.
-func (s *Server) MetadataPath() string {
-	u, err := url.Parse(s.metadata)
-	if err != nil {
-		return ""
-	}
-	return u.Path
-}
-
-func metadataPath(u *url.URL) string {
-	return "/.well-known/oauth-protected-resource" + strings.TrimSuffix(u.EscapedPath(), "/")
 }
 
 // HasBearer reports whether the request's Authorization header is of the Bearer
