@@ -149,8 +149,29 @@ type Client struct {
 	RefreshTTL   time.Duration `json:"refresh_ttl"`      // 0: as the server is set
 	SkipConsent  bool          `json:"skip_consent"`     // users are not asked
 	Introspect   bool          `json:"introspect"`       // may introspect every token
-	Public       bool          `json:"public"`           // has no secret; set on reading
+	Public       bool          `json:"public"`           // can prove nothing of itself; set on reading
 	Created      time.Time     `json:"created,omitzero"` // set on reading
+
+	ClientMetadata // what it registered beyond these, in the names of RFC 7591
+}
+
+// ClientMetadata is what a client registers beyond the basics.
+type ClientMetadata = oauth.Metadata
+
+// AssertionIssuer is somebody whose signed word about a user is taken (RFC 7523 §3).
+type AssertionIssuer = oauth.AssertionIssuer
+
+// room is c as the authorization server's room knows it.
+func (c Client) room() oauth.Client {
+	return oauth.Client{ID: c.ID, Name: c.Name, GrantTypes: c.GrantTypes, RedirectURIs: c.RedirectURIs, Scopes: c.Scopes,
+		TokenFormat: c.TokenFormat, AccessTTL: c.AccessTTL, RefreshTTL: c.RefreshTTL, SkipConsent: c.SkipConsent,
+		Introspect: c.Introspect, Metadata: c.ClientMetadata}
+}
+
+func newClient(c *oauth.Client) Client {
+	return Client{ID: c.ID, Name: c.Name, GrantTypes: c.GrantTypes, RedirectURIs: c.RedirectURIs, Scopes: c.Scopes,
+		TokenFormat: c.TokenFormat, AccessTTL: c.AccessTTL, RefreshTTL: c.RefreshTTL, SkipConsent: c.SkipConsent,
+		Introspect: c.Introspect, Public: c.Public(), Created: c.Created, ClientMetadata: c.Metadata}
 }
 
 // NewClient is what makes a client.
@@ -169,9 +190,22 @@ func (a *Admin) CreateClient(ctx context.Context, n NewClient) (secret string, e
 	if n.GenerateSecret {
 		secret = oauth.GenerateSecret
 	}
-	return a.auth.CreateClient(ctx, oauth.Client{ID: n.ID, Name: n.Name, GrantTypes: n.GrantTypes, RedirectURIs: n.RedirectURIs,
-		Scopes: n.Scopes, TokenFormat: n.TokenFormat, AccessTTL: n.AccessTTL, RefreshTTL: n.RefreshTTL, SkipConsent: n.SkipConsent,
-		Introspect: n.Introspect}, secret)
+	return a.auth.CreateClient(ctx, n.room(), secret)
+}
+
+// Client returns the client with that id.
+func (a *Admin) Client(ctx context.Context, id string) (Client, error) {
+	c, err := a.auth.Client(ctx, id)
+	if err != nil {
+		return Client{}, err
+	}
+	return newClient(c), nil
+}
+
+// UpdateClient replaces everything that c says of the client with its id; the
+// secret stays.
+func (a *Admin) UpdateClient(ctx context.Context, c Client) error {
+	return a.auth.UpdateClient(ctx, c.room())
 }
 
 // Clients returns at most limit clients from offset on, in the order of their ids.
@@ -179,9 +213,7 @@ func (a *Admin) Clients(ctx context.Context, offset, limit int) ([]Client, error
 	found, err := a.auth.Clients(ctx, offset, limit)
 	var list []Client
 	for _, c := range found {
-		list = append(list, Client{ID: c.ID, Name: c.Name, GrantTypes: c.GrantTypes, RedirectURIs: c.RedirectURIs, Scopes: c.Scopes,
-			TokenFormat: c.TokenFormat, AccessTTL: c.AccessTTL, RefreshTTL: c.RefreshTTL, SkipConsent: c.SkipConsent,
-			Introspect: c.Introspect, Public: c.Public(), Created: c.Created})
+		list = append(list, newClient(c))
 	}
 	return list, err
 }

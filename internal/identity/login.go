@@ -17,9 +17,14 @@ func (s *Service) Register(mux *http.ServeMux) {
 	mux.HandleFunc("POST /logout", s.logout)
 }
 
-// LoginURL is the address of the login page that comes back to next.
-func (s *Service) LoginURL(next string) string {
-	return "/login?" + url.Values{"next": {next}}.Encode()
+// LoginURL is the address of the login page that comes back to next. hint is the
+// login that is filled in already; it may be empty.
+func (s *Service) LoginURL(next, hint string) string {
+	query := url.Values{"next": {next}}
+	if hint != "" {
+		query.Set("login_hint", cut(hint, maxText))
+	}
+	return "/login?" + query.Encode()
 }
 
 // local returns next when it is an address on this server, and "/" when not: the
@@ -38,7 +43,7 @@ func local(next string) string {
 
 func (s *Service) showLogin(w http.ResponseWriter, r *http.Request) {
 	next := local(r.URL.Query().Get("next"))
-	s.pages.Write(w, r, http.StatusOK, page.Login{Client: s.purpose(r, next), Next: next})
+	s.pages.Write(w, r, http.StatusOK, page.Login{Client: s.purpose(r, next), Next: next, Email: cut(r.URL.Query().Get("login_hint"), maxText)})
 }
 
 func (s *Service) purpose(r *http.Request, next string) string {

@@ -34,7 +34,7 @@ func (s *Service) authorize(w http.ResponseWriter, r *http.Request) {
 		s.showError(w, r, err)
 		return
 	}
-	req, err := client.beginRequest(f, s.now())
+	req, err := client.beginRequest(f, s.cfg.Audience, s.now())
 	if err != nil {
 		s.showError(w, r, err)
 		return
@@ -86,7 +86,7 @@ func (s *Service) dispatch(w http.ResponseWriter, r *http.Request, v *visit) {
 		s.sendError(w, r, v.request, err)
 		return
 	}
-	if session == nil || !v.request.signedIn(session.AuthTime) {
+	if !v.request.suits(session) {
 		s.needLogin(w, r, v)
 		return
 	}
@@ -111,7 +111,7 @@ func (s *Service) needLogin(w http.ResponseWriter, r *http.Request, v *visit) {
 		s.sendError(w, r, v.request, err)
 		return
 	}
-	http.Redirect(w, r, s.users.LoginURL(v.address()), http.StatusSeeOther)
+	http.Redirect(w, r, s.users.LoginURL(v.address(), v.request.Hint), http.StatusSeeOther)
 }
 
 func (s *Service) needConsent(w http.ResponseWriter, r *http.Request, v *visit) {
@@ -133,6 +133,8 @@ func (s *Service) needConsent(w http.ResponseWriter, r *http.Request, v *visit) 
 	for _, scope := range v.request.Scope {
 		view.Scopes = append(view.Scopes, page.ScopeText{Name: scope, Text: textOf(scope)})
 	}
+	view.Resources = slices.DeleteFunc(slices.Clone(v.request.Resources), func(r string) bool { return r == s.cfg.Audience })
+	view.Details = detailTexts(v.request.Details)
 	s.pages.Write(w, r, http.StatusOK, view)
 }
 
@@ -227,7 +229,7 @@ func (s *Service) consent(w http.ResponseWriter, r *http.Request) {
 		s.sendError(w, r, v.request, err)
 		return
 	}
-	if v.session == nil || !v.request.signedIn(v.session.AuthTime) {
+	if !v.request.suits(v.session) {
 		s.needLogin(w, r, v)
 		return
 	}
@@ -252,14 +254,17 @@ func (s *Service) agreed(ctx context.Context, v *visit) (bool, error) {
 	if v.client.SkipConsent {
 		return true, nil
 	}
+	if len(v.request.Details) > 0 {
+		return false, nil // details name one transaction: a yes to one is none to the next
+	}
 	var given []string
 	err := s.db.QueryRow(ctx, []any{wordList{&given}}, `SELECT scope FROM consents WHERE user_id = $1 AND client_id = $2`,
 		v.session.User.ID, v.client.ID)
 	if errors.Is(err, store.ErrNoRow) {
 		return false, nil
 	}
-	for _, scope := range v.request.Scope {
-		if !slices.Contains(given, scope) {
+	for _, word := range v.request.asked() {
+		if !slices.Contains(given, word) {
 			return false, err
 		}
 	}
@@ -275,7 +280,7 @@ func (s *Service) remember(ctx context.Context, v *visit) error {
 		if err != nil && !errors.Is(err, store.ErrNoRow) {
 			return err
 		}
-		scope := strings.Join(unique(append(given, v.request.Scope...)), " ")
+		scope := strings.Join(unique(append(given, v.request.asked()...)), " ")
 		_, err = tx.Exec(ctx, `INSERT INTO consents (user_id, client_id, scope, created_at) VALUES ($1, $2, $3, $4)
 			ON CONFLICT (user_id, client_id) DO UPDATE SET scope = excluded.scope, created_at = excluded.created_at`,
 			user, client, scope, store.Millis(s.now()))
@@ -312,21 +317,27 @@ func finished() error {
 
 func (s *Service) issueAnswer(ctx context.Context, v *visit) (url.Values, error) {
 	req, now := v.request, s.now()
-	kind := responseTypes[strings.Join(req.ResponseType, " ")]
+	kind := Implicit
+	if slices.Contains(req.ResponseType, "code") {
+		kind = AuthorizationCode
+	}
 	g, err := newSignIn(v.client, v.session.User, kind, req.Scope, now)
 	if err != nil {
 		return nil, err
 	}
-	g.nonce, g.authTime = req.Nonce, v.session.AuthTime
-	var values url.Values
-	var insert func(*store.Tx) error
-	if kind == Implicit {
-		values, insert, err = s.implicit(ctx, v, g, now)
-	} else {
-		values, insert = s.code(ctx, v, g, now)
+	g.nonce, g.authTime, g.session = req.Nonce, v.session.AuthTime, v.session.State()
+	g.context = grantContext{ACR: passwordACR, AMR: []string{"pwd"}, Claims: req.Claims, Resources: req.Resources, Details: req.Details}
+	values := url.Values{}
+	var inserts []func(*store.Tx) error
+	if kind == AuthorizationCode {
+		inserts = append(inserts, s.code(ctx, v, g, values, now))
 	}
-	if err != nil {
-		return nil, err
+	if len(req.ResponseType) > 1 || kind == Implicit {
+		insert, err := s.implicit(ctx, v, g, values, now)
+		if err != nil {
+			return nil, err
+		}
+		inserts = append(inserts, insert)
 	}
 	if slices.Contains(req.Scope, openid) {
 		values.Set("session_state", sessionState(v))
@@ -344,27 +355,34 @@ func (s *Service) issueAnswer(ctx context.Context, v *visit) (url.Values, error)
 		if err := g.insert(ctx, tx); err != nil {
 			return err
 		}
-		return insert(tx)
+		for _, insert := range inserts {
+			if err := insert(tx); err != nil {
+				return err
+			}
+		}
+		return nil
 	})
 }
 
-func (s *Service) code(ctx context.Context, v *visit, g *signIn, now time.Time) (url.Values, func(*store.Tx) error) {
+// code puts an authorization code into values and returns what keeps it.
+func (s *Service) code(ctx context.Context, v *visit, g *signIn, values url.Values, now time.Time) func(*store.Tx) error {
 	secret := newSecret(codePrefix)
-	return url.Values{"code": {secret}}, func(tx *store.Tx) error {
+	values.Set("code", secret)
+	return func(tx *store.Tx) error {
 		_, err := tx.Exec(ctx, `INSERT INTO codes (hash, grant_id, redirect_uri, code_challenge, expires_at) VALUES ($1, $2, $3, $4, $5)`,
 			hash(secret), g.id, v.request.SentURI, v.request.Challenge, store.Millis(now.Add(s.cfg.CodeTTL)))
 		return err
 	}
 }
 
-// implicit is RFC 6749 §4.2 and OpenID Connect Core §3.2: the tokens themselves,
-// never a refresh token.
-func (s *Service) implicit(ctx context.Context, v *visit, g *signIn, now time.Time) (url.Values, func(*store.Tx) error, error) {
-	i, err := s.newIssue(v.client, g, v.session.User, g.scope, now)
+// implicit is RFC 6749 §4.2 and OpenID Connect Core §3.2 and §3.3: the tokens
+// themselves, never a refresh token. It puts them into values and returns what
+// keeps them.
+func (s *Service) implicit(ctx context.Context, v *visit, g *signIn, values url.Values, now time.Time) (func(*store.Tx) error, error) {
+	i, err := s.newTokens(&call{client: v.client, form: form{}, now: now}, g, v.session.User, g.scope)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	values := url.Values{}
 	insert := func(*store.Tx) error { return nil }
 	if slices.Contains(v.request.ResponseType, "token") {
 		values.Set("access_token", i.answer.AccessToken)
@@ -374,13 +392,13 @@ func (s *Service) implicit(ctx context.Context, v *visit, g *signIn, now time.Ti
 		insert = func(tx *store.Tx) error { return i.insert(ctx, tx) }
 	}
 	if slices.Contains(v.request.ResponseType, "id_token") {
-		idToken, err := s.idToken(i, v.session.User, values.Get("access_token"))
+		idToken, err := s.idToken(i, v.session.User, halves{access: values.Get("access_token"), code: values.Get("code")})
 		if err != nil {
-			return nil, nil, err
+			return nil, err
 		}
 		values.Set("id_token", idToken)
 	}
-	return values, insert, nil
+	return insert, nil
 }
 
 // Purpose names the application that a sign-in at the given address is for, or

@@ -2,6 +2,7 @@ package oauth
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"slices"
 	"strings"
@@ -47,14 +48,16 @@ type Client struct {
 	RefreshTTL   time.Duration // 0 means as the server is set
 	SkipConsent  bool          // its users are not asked; for an operator's own applications
 	Introspect   bool          // may introspect every token: a resource server
+	Metadata                   // what it registered beyond these
 	Created      time.Time
 	Updated      time.Time
 
 	secret string // the stored form; empty for a public client
 }
 
-// Public reports whether the client has no secret (RFC 6749 §2.1).
-func (c *Client) Public() bool { return c.secret == "" }
+// Public reports whether the client can prove nothing: it has neither secret nor
+// key (RFC 6749 §2.1).
+func (c *Client) Public() bool { return c.secret == "" && !c.byKey() }
 
 // Title is what people see.
 func (c *Client) Title() string {
@@ -83,14 +86,43 @@ func (s *Service) CreateClient(ctx context.Context, c Client, secret string) (ge
 	}
 	now := store.Millis(s.now())
 	_, err = s.db.Exec(ctx, `INSERT INTO clients (id, name, secret_hash, grant_types, redirect_uris, scope, token_format,
-		access_ttl, refresh_ttl, skip_consent, introspect, created_at, updated_at)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $12)`,
-		c.ID, c.Name, c.secret, strings.Join(c.GrantTypes, " "), strings.Join(c.RedirectURIs, " "), strings.Join(c.Scopes, " "),
-		c.TokenFormat, c.AccessTTL.Milliseconds(), c.RefreshTTL.Milliseconds(), number(c.SkipConsent), number(c.Introspect), now)
+		access_ttl, refresh_ttl, skip_consent, introspect, metadata, created_at, updated_at)
+		VALUES ($1, $2, $12, $3, $4, $5, $6, $7, $8, $9, $10, $11, $13, $13)`,
+		append(c.values(), c.secret, now)...)
 	if fault.Is(err, fault.Conflict) {
 		return "", fault.New(fault.Conflict, "a client %q exists already", c.ID)
 	}
 	return generated, err
+}
+
+// values are the columns of a client from id to metadata, without its secret.
+func (c *Client) values() []any {
+	metadata, err := json.Marshal(c.Metadata)
+	if err != nil {
+		panic("oauth: a client's metadata is no JSON: " + err.Error()) // check has read its raw parts
+	}
+	return []any{c.ID, c.Name, strings.Join(c.GrantTypes, " "), strings.Join(c.RedirectURIs, " "), strings.Join(c.Scopes, " "),
+		c.TokenFormat, c.AccessTTL.Milliseconds(), c.RefreshTTL.Milliseconds(), number(c.SkipConsent), number(c.Introspect), string(metadata)}
+}
+
+// UpdateClient replaces everything that c says of the client with its id; the
+// secret stays. What it may no longer do ends with its next request.
+func (s *Service) UpdateClient(ctx context.Context, c Client) error {
+	old, err := s.Client(ctx, c.ID)
+	if err != nil {
+		return err
+	}
+	c.secret = old.secret
+	if err := c.check(); err != nil {
+		return err
+	}
+	n, err := s.db.Exec(ctx, `UPDATE clients SET name = $2, grant_types = $3, redirect_uris = $4, scope = $5,
+		token_format = $6, access_ttl = $7, refresh_ttl = $8, skip_consent = $9, introspect = $10, metadata = $11, updated_at = $12
+		WHERE id = $1`, append(c.values(), store.Millis(s.now()))...)
+	if err == nil && n == 0 {
+		err = fault.New(fault.NotFound, "there is no client %q", c.ID)
+	}
+	return err
 }
 
 // storedSecret returns the form in which a secret is kept: a digest for a
@@ -139,10 +171,24 @@ func (c *Client) check() error {
 	add(c.AccessTTL < 0 || c.AccessTTL > 24*time.Hour, "access tokens live between one second and 24 hours")
 	add(c.RefreshTTL < 0 || c.RefreshTTL > 10*365*24*time.Hour, "refresh tokens live at most ten years")
 	add(c.AccessTTL > 0 && c.AccessTTL < time.Second, "access tokens live between one second and 24 hours")
+	c.authProblems(add)
+	c.Metadata.problems(add)
 	if len(problems) > 0 {
 		return fault.New(fault.Invalid, "client %q: %s", c.ID, strings.Join(problems, "; "))
 	}
 	return nil
+}
+
+// authProblems checks that the client has what its way of authentication needs.
+func (c *Client) authProblems(add func(bad bool, text string)) {
+	switch c.AuthMethod {
+	case authBasic, authPost:
+		add(c.secret == "", c.AuthMethod+" needs a secret")
+	case authNone:
+		add(c.secret != "", "a client with a secret cannot have token_endpoint_auth_method none")
+	case authKey, authTLS, authSelfSigned:
+		add(c.secret != "", c.AuthMethod+" goes with no secret")
+	}
 }
 
 func validClientID(id string) bool {
@@ -156,7 +202,7 @@ func validScope(scope string) bool {
 }
 
 const clientColumns = `id, name, secret_hash, grant_types, redirect_uris, scope, token_format, access_ttl, refresh_ttl,
-	skip_consent, introspect, created_at, updated_at`
+	skip_consent, introspect, metadata, created_at, updated_at`
 
 // Client returns the client with that id, or a NotFound fault.
 func (s *Service) Client(ctx context.Context, id string) (*Client, error) {
@@ -182,7 +228,7 @@ func (s *Service) Clients(ctx context.Context, offset, limit int) ([]*Client, er
 // columns scans clientColumns into c.
 func (c *Client) columns() []any {
 	return []any{&c.ID, &c.Name, &c.secret, wordList{&c.GrantTypes}, wordList{&c.RedirectURIs}, wordList{&c.Scopes}, &c.TokenFormat,
-		millis{&c.AccessTTL}, millis{&c.RefreshTTL}, &c.SkipConsent, &c.Introspect, store.Time(&c.Created), store.Time(&c.Updated)}
+		millis{&c.AccessTTL}, millis{&c.RefreshTTL}, &c.SkipConsent, &c.Introspect, jsonColumn{&c.Metadata}, store.Time(&c.Created), store.Time(&c.Updated)}
 }
 
 // DeleteClient removes the client and everything that was issued to it.
@@ -238,6 +284,24 @@ func (l wordList) Scan(src any) error {
 		return errors.New("scanning words: not text")
 	}
 	return nil
+}
+
+// jsonColumn scans JSON text into v; empty text leaves it alone.
+type jsonColumn struct{ v any }
+
+// Scan implements sql.Scanner.
+func (j jsonColumn) Scan(src any) error {
+	text, ok := src.(string)
+	if b, isBytes := src.([]byte); isBytes {
+		text, ok = string(b), true
+	}
+	if src == nil || (ok && text == "") {
+		return nil
+	}
+	if !ok {
+		return errors.New("scanning JSON: not text")
+	}
+	return json.Unmarshal([]byte(text), j.v)
 }
 
 // millis scans milliseconds.

@@ -31,6 +31,11 @@ func invalidScope(text string) *Failure {
 	return &Failure{Code: "invalid_scope", Description: text}
 }
 
+// invalidTarget is RFC 8707 §2.
+func invalidTarget(text string) *Failure {
+	return &Failure{Code: "invalid_target", Description: text}
+}
+
 func unauthorizedClient(text string) *Failure {
 	return &Failure{Code: "unauthorized_client", Description: text}
 }

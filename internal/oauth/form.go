@@ -6,6 +6,7 @@ import (
 	"mime"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -19,6 +20,9 @@ const maxBody = 64 << 10
 // a parameter without a value counts as omitted, none may come twice).
 type form map[string]string
 
+// lists are the parameters that may come more than once.
+var lists = []string{"resource", "audience"}
+
 // parseForm reads parameters from their encoded form. twice names those that
 // came more than once; they are in the form with their first value.
 func parseForm(encoded string) (f form, twice []string, err error) {
@@ -28,6 +32,9 @@ func parseForm(encoded string) (f form, twice []string, err error) {
 	}
 	f = form{}
 	for name, list := range values {
+		if slices.Contains(lists, name) {
+			list = []string{strings.Join(list, " ")}
+		}
 		if len(list) > 1 {
 			twice = append(twice, name)
 		}

@@ -22,7 +22,7 @@ func (s *Service) clientCredentials(ctx context.Context, c *call) (*answer, erro
 	if err != nil {
 		return nil, err
 	}
-	i, err := s.newIssue(c.client, nil, nil, scope, c.now)
+	i, err := s.newIssue(c, nil, nil, scope)
 	if err != nil {
 		return nil, err
 	}
@@ -58,7 +58,7 @@ func (s *Service) password(ctx context.Context, c *call) (*answer, error) {
 
 // begin issues the first tokens of a new grant.
 func (s *Service) begin(ctx context.Context, c *call, g *signIn, user *identity.User) (*answer, error) {
-	i, err := s.newIssue(c.client, g, user, g.scope, c.now)
+	i, err := s.newIssue(c, g, user, g.scope)
 	if err != nil {
 		return nil, err
 	}
@@ -93,11 +93,11 @@ func (s *Service) readCode(ctx context.Context, h []byte) (*code, error) {
 	return &c, err
 }
 
-const grantColumns = `g.id, g.client_id, g.user_id, g.kind, g.scope, g.nonce, g.auth_at, g.created_at, g.revoked_at`
+const grantColumns = `g.id, g.client_id, g.user_id, g.kind, g.scope, g.nonce, g.session_id, g.context, g.auth_at, g.created_at, g.revoked_at`
 
 // columns scans grantColumns into g.
 func (g *signIn) columns() []any {
-	return []any{&g.id, &g.clientID, &g.userID, &g.kind, wordList{&g.scope}, &g.nonce,
+	return []any{&g.id, &g.clientID, &g.userID, &g.kind, wordList{&g.scope}, &g.nonce, &g.session, jsonColumn{&g.context},
 		store.Time(&g.authTime), store.Time(&g.created), store.Time(&g.revoked)}
 }
 
@@ -118,7 +118,7 @@ func (s *Service) redeemCode(ctx context.Context, c *call) (*answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	i, err := s.newIssue(c.client, &code.grant, user, code.grant.scope, c.now)
+	i, err := s.newIssue(c, &code.grant, user, code.grant.scope)
 	if err != nil {
 		return nil, err
 	}

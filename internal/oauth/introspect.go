@@ -2,6 +2,7 @@ package oauth
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"net/http"
 	"slices"
@@ -20,6 +21,7 @@ type live struct {
 	grantID  string
 	user     *identity.User // nil for client credentials
 	scope    []string
+	extras   extras
 	issued   time.Time
 	expires  time.Time
 	authTime time.Time
@@ -49,9 +51,9 @@ func (s *Service) lookUpAccess(ctx context.Context, token string) (*live, error)
 	var userID *int64
 	var grantID *string
 	var revoked, grantRevoked time.Time
-	err := s.db.QueryRow(ctx, []any{&l.clientID, &grantID, &userID, wordList{&l.scope}, store.Time(&l.issued), store.Time(&l.expires),
+	err := s.db.QueryRow(ctx, []any{&l.clientID, &grantID, &userID, wordList{&l.scope}, jsonColumn{&l.extras}, store.Time(&l.issued), store.Time(&l.expires),
 		store.Time(&revoked), store.Time(&grantRevoked), store.Time(&l.authTime)},
-		`SELECT t.client_id, t.grant_id, t.user_id, t.scope, t.issued_at, t.expires_at, t.revoked_at, g.revoked_at, g.auth_at
+		`SELECT t.client_id, t.grant_id, t.user_id, t.scope, t.extras, t.issued_at, t.expires_at, t.revoked_at, g.revoked_at, g.auth_at
 		FROM access_tokens t JOIN clients c ON c.id = t.client_id LEFT JOIN grants g ON g.id = t.grant_id
 		WHERE t.hash = $1`, hash(token))
 	if err := dead(err, !revoked.IsZero(), !grantRevoked.IsZero(), !s.now().Before(l.expires)); err != nil {
@@ -108,25 +110,35 @@ func (s *Service) join(ctx context.Context, l *live, userID int64) error {
 // facts are the members of an introspection answer (RFC 7662 §2.2). Username is
 // the login name that process services match.
 type facts struct {
-	Active    bool   `json:"active"`
-	Scope     string `json:"scope,omitempty"`
-	ClientID  string `json:"client_id"`
-	Username  string `json:"username,omitempty"`
-	TokenType string `json:"token_type,omitempty"`
-	Expiry    int64  `json:"exp"`
-	IssuedAt  int64  `json:"iat"`
-	NotBefore int64  `json:"nbf"`
-	Subject   string `json:"sub"`
-	Audience  string `json:"aud"`
-	Issuer    string `json:"iss"`
-	AuthTime  int64  `json:"auth_time,omitempty"`
-	Email     string `json:"email,omitempty"`
-	Name      string `json:"name,omitempty"`
+	Active    bool            `json:"active"`
+	Scope     string          `json:"scope,omitempty"`
+	ClientID  string          `json:"client_id"`
+	Username  string          `json:"username,omitempty"`
+	TokenType string          `json:"token_type,omitempty"`
+	Expiry    int64           `json:"exp"`
+	IssuedAt  int64           `json:"iat"`
+	NotBefore int64           `json:"nbf"`
+	Subject   string          `json:"sub"`
+	Audience  any             `json:"aud"` // a string, or a list when there are several
+	Issuer    string          `json:"iss"`
+	AuthTime  int64           `json:"auth_time,omitempty"`
+	Email     string          `json:"email,omitempty"`
+	Name      string          `json:"name,omitempty"`
+	ACR       string          `json:"acr,omitempty"`
+	AMR       []string        `json:"amr,omitempty"`
+	Bound     *confirmation   `json:"cnf,omitempty"`
+	Details   json.RawMessage `json:"authorization_details,omitempty"`
+	Actor     json.RawMessage `json:"act,omitempty"`
 }
 
 func (s *Service) facts(l *live) facts {
 	f := facts{Active: true, Scope: strings.Join(l.scope, " "), ClientID: l.clientID, Expiry: l.expires.Unix(), IssuedAt: l.issued.Unix(),
-		NotBefore: l.issued.Unix(), Audience: s.cfg.Audience, Issuer: s.cfg.Issuer, Subject: subject(0, l.clientID), TokenType: "Bearer"}
+		NotBefore: l.issued.Unix(), Issuer: s.cfg.Issuer, Subject: subject(0, l.clientID), TokenType: l.extras.tokenType(),
+		ACR: l.extras.ACR, AMR: l.extras.AMR, Bound: l.extras.Bound, Details: l.extras.Details, Actor: l.extras.Actor}
+	audience := s.audienceOf(&l.extras)
+	if f.Audience = audience; len(audience) == 1 {
+		f.Audience = audience[0]
+	}
 	if l.refresh {
 		f.TokenType = "refresh_token"
 	}
@@ -136,6 +148,14 @@ func (s *Service) facts(l *live) facts {
 		f.AuthTime = l.authTime.Unix()
 	}
 	return f
+}
+
+// tokenType is what the token is to be sent as (RFC 9449 §7.1).
+func (x *extras) tokenType() string {
+	if x.Bound != nil && x.Bound.JKT != "" {
+		return "DPoP"
+	}
+	return "Bearer"
 }
 
 // ask looks a token up for a client that may know: its own tokens, or any for a
@@ -192,7 +212,7 @@ func (s *Service) springFacts(l *live) any {
 		Audience    []string `json:"aud"`
 		UserName    string   `json:"user_name,omitempty"`
 		Authorities []string `json:"authorities,omitempty"`
-	}{facts: f, Scope: l.scope, Audience: []string{f.Audience}, UserName: f.Username}
+	}{facts: f, Scope: l.scope, Audience: s.audienceOf(&l.extras), UserName: f.Username}
 	if l.user != nil {
 		answer.Authorities = []string{"ROLE_USER"}
 		if l.user.Admin {
@@ -251,7 +271,12 @@ func (s *Service) Validate(ctx context.Context, token string) (*bearer.Token, er
 	}
 	f := s.facts(l)
 	t := &bearer.Token{Subject: f.Subject, Username: f.Username, ClientID: f.ClientID, Issuer: f.Issuer, Type: f.TokenType,
-		Scopes: l.scope, Audience: []string{f.Audience}, Expiry: l.expires, IssuedAt: l.issued, NotBefore: l.issued, AuthTime: l.authTime}
+		Scopes: l.scope, Audience: s.audienceOf(&l.extras), ACR: f.ACR, Expiry: l.expires, IssuedAt: l.issued, NotBefore: l.issued, AuthTime: l.authTime}
+	if l.extras.Bound != nil {
+		if t.Confirmation, err = json.Marshal(l.extras.Bound); err != nil {
+			return nil, err
+		}
+	}
 	if l.user != nil {
 		t.UserID, t.Principal = l.user.ID, l.user
 	}

@@ -120,7 +120,7 @@ func (s *Service) refreshIssue(ctx context.Context, c *call, row *refreshRow) (*
 	}
 	g := row.grant
 	g.nonce = "" // OpenID Connect Core §12.2: a refreshed id_token has none
-	return s.newIssue(c.client, &g, user, scope, c.now)
+	return s.newIssue(c, &g, user, scope)
 }
 
 // repeat answers a token that was used before.

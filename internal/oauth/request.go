@@ -2,10 +2,13 @@ package oauth
 
 import (
 	"encoding/base64"
+	"encoding/json"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/sluicehq/sluice/internal/identity"
 )
 
 // request is a checked authorization request: what is stored while the user
@@ -24,28 +27,38 @@ type request struct {
 	MaxAge       *int64    `json:"max_age,omitempty"` // seconds since the user's last sign-in
 	Hint         string    `json:"login_hint,omitempty"`
 	Begun        time.Time `json:"begun"`
+
+	Claims    *claimsRequest  `json:"claims,omitempty"`                // OpenID Connect Core §5.5
+	Resources []string        `json:"resources,omitempty"`             // RFC 8707
+	Details   json.RawMessage `json:"authorization_details,omitempty"` // RFC 9396
+
+	audience string // this server's own API, which every client may name
 }
 
 // maxState bounds what is stored and sent back.
 const maxState = 2000
 
-// responseTypes are the answers this server gives, words sorted, and the grant
-// each needs.
-var responseTypes = map[string]string{
-	"code":           AuthorizationCode,
-	"token":          Implicit,
-	"id_token token": Implicit,
-	"id_token":       Implicit,
+// responseTypes are the answers this server gives, words sorted, and the grants
+// that each needs: what comes by the browser alone is implicit, and a hybrid is
+// both (OAuth 2.0 Multiple Response Types §5).
+var responseTypes = map[string][]string{
+	"code":                {AuthorizationCode},
+	"token":               {Implicit},
+	"id_token token":      {Implicit},
+	"id_token":            {Implicit},
+	"code id_token":       {AuthorizationCode, Implicit},
+	"code token":          {AuthorizationCode, Implicit},
+	"code id_token token": {AuthorizationCode, Implicit},
 }
 
-// begin settles where errors may go: until this succeeds there is no address to
+// beginRequest settles where errors may go: until this succeeds there is no address to
 // trust, and the user sees a page (RFC 6749 §4.1.2.1).
-func (c *Client) beginRequest(f form, now time.Time) (*request, error) {
+func (c *Client) beginRequest(f form, audience string, now time.Time) (*request, error) {
 	uri, err := c.redirectURI(f["redirect_uri"])
 	if err != nil {
 		return nil, err
 	}
-	r := &request{ClientID: c.ID, RedirectURI: uri, SentURI: f["redirect_uri"], Begun: now.Truncate(time.Millisecond), ResponseMode: "query"}
+	r := &request{ClientID: c.ID, RedirectURI: uri, SentURI: f["redirect_uri"], Begun: now.Truncate(time.Millisecond), ResponseMode: "query", audience: audience}
 	if len(f["state"]) <= maxState {
 		r.State = f["state"]
 	}
@@ -68,7 +81,7 @@ func (r *request) complete(c *Client, f form, twice []string) error {
 		}
 		return invalidRequest("a parameter was sent more than once")
 	}
-	checks := []func(*Client, form) error{r.checkType, r.checkMode, r.checkUnsupported, r.checkScope, r.checkChallenge, r.checkOpenID}
+	checks := []func(*Client, form) error{r.checkType, r.checkMode, r.checkUnsupported, r.checkScope, r.checkChallenge, r.checkOpenID, r.checkTarget}
 	for _, check := range checks {
 		if err := check(c, f); err != nil {
 			return err
@@ -81,17 +94,27 @@ func (r *request) checkType(c *Client, f form) error {
 	if len(r.ResponseType) == 0 {
 		return invalidRequest("response_type is missing")
 	}
-	grant, ok := responseTypes[strings.Join(r.ResponseType, " ")]
+	needs, ok := responseTypes[strings.Join(r.ResponseType, " ")]
 	if !ok {
 		return &Failure{Code: "unsupported_response_type", Description: "this server does not know that response_type"}
 	}
-	if !c.may(grant) {
+	if slices.ContainsFunc(needs, func(g string) bool { return !c.may(g) }) || !c.answers(r.ResponseType) {
 		return unauthorizedClient("the client is not registered for this response_type")
 	}
 	if len(f["state"]) > maxState || len(f["nonce"]) > maxState {
 		return invalidRequest("state and nonce may have 2000 bytes at most")
 	}
 	return nil
+}
+
+// answers reports whether the client has not narrowed its response types to
+// others; sorted holds the words in order.
+func (c *Client) answers(sorted []string) bool {
+	return len(c.ResponseTypes) == 0 || slices.ContainsFunc(c.ResponseTypes, func(known string) bool {
+		words := strings.Fields(known)
+		slices.Sort(words)
+		return slices.Equal(words, sorted)
+	})
 }
 
 func (r *request) checkMode(_ *Client, f form) error {
@@ -149,7 +172,7 @@ func (r *request) checkChallenge(c *Client, f form) error {
 }
 
 // checkOpenID reads what OpenID Connect Core §3.1.2.1 adds.
-func (r *request) checkOpenID(_ *Client, f form) error {
+func (r *request) checkOpenID(c *Client, f form) error {
 	r.Nonce, r.Hint = f["nonce"], f["login_hint"]
 	if slices.Contains(r.ResponseType, "id_token") && r.Nonce == "" {
 		return invalidRequest("response_type id_token needs a nonce")
@@ -170,13 +193,40 @@ func (r *request) checkOpenID(_ *Client, f form) error {
 			return invalidRequest("max_age is a number of seconds")
 		}
 		r.MaxAge = &n
+	} else {
+		r.MaxAge = c.DefaultMaxAge
 	}
-	return nil
+	var err error
+	if r.Claims, err = readClaims(f["claims"]); err != nil {
+		return err
+	}
+	return r.Claims.checkACR()
+}
+
+// checkTarget reads what the tokens are to be for: resource (RFC 8707 §2.1) and
+// authorization_details (RFC 9396 §3).
+func (r *request) checkTarget(c *Client, f form) (err error) {
+	r.Resources = unique(strings.Fields(f["resource"]))
+	for _, asked := range r.Resources {
+		if asked != r.audience && !slices.Contains(c.Resources, asked) {
+			return invalidTarget("the client may not ask for a token for this resource, or there is none")
+		}
+	}
+	r.Details, err = c.checkDetails(f["authorization_details"])
+	return err
 }
 
 func (r *request) prompts(what string) bool {
 	return slices.Contains(strings.Fields(r.Prompt), what)
 }
+
+// suits reports whether a session, which may be nil, answers the request.
+func (r *request) suits(session *identity.Session) bool {
+	return session != nil && r.signedIn(session.AuthTime) && r.Claims.isFor(subject(session.User.ID, ""))
+}
+
+// asked are the words a user agrees to: scopes and resources.
+func (r *request) asked() []string { return append(slices.Clone(r.Scope), r.Resources...) }
 
 // signedIn reports whether a sign-in at that time is recent enough for the
 // request.

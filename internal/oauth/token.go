@@ -2,17 +2,19 @@ package oauth
 
 import (
 	"context"
+	"encoding/json"
 	"net/http"
 	"slices"
 	"strings"
 	"time"
 )
 
-// call is one request at the token endpoint, with its client settled.
+// call is one request for tokens, with its client settled.
 type call struct {
 	client *Client
 	form   form
 	now    time.Time
+	bound  *confirmation // the key that the request has proved to hold; nil: none
 }
 
 // grant fills in its part of the pipeline: it checks what it was given and
@@ -27,6 +29,8 @@ type answer struct {
 	RefreshToken string `json:"refresh_token,omitempty"`
 	Scope        string `json:"scope,omitempty"`
 	IDToken      string `json:"id_token,omitempty"`
+	// Details are what was granted of RFC 9396's.
+	Details json.RawMessage `json:"authorization_details,omitempty"`
 
 	userID int64 // for the log
 }

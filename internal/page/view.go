@@ -19,6 +19,14 @@ type Consent struct {
 	Request          string // the stored request's id
 	RedirectHost     string // where the user will be sent
 	Scopes           []ScopeText
+	Resources        []string     // other APIs the tokens are for
+	Details          []DetailText // RFC 9396
+}
+
+// DetailText is one of a request's authorization details.
+type DetailText struct {
+	Type    string
+	Members []Field // in the order of their names
 }
 
 // LogoutConfirm asks whether to sign out. It posts to /logout.
