@@ -10,9 +10,18 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"time"
 
 	"github.com/pressly/goose/v3"
-	_ "modernc.org/sqlite" // registers the driver "sqlite"
+	"modernc.org/sqlite" // registers the driver "sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
+)
+
+// startTimeout bounds how long a starter waits for others, startPause is how long
+// it waits between two tries.
+const (
+	startTimeout = 15 * time.Second
+	startPause   = 5 * time.Millisecond
 )
 
 // readers is how many connections answer reads; more only queue for two cores.
@@ -78,10 +87,30 @@ func openPool(ctx context.Context, path string, n int, more string) (*sql.DB, er
 	}
 	pool.SetMaxOpenConns(n)
 	pool.SetMaxIdleConns(n)
-	if err := pool.PingContext(ctx); err != nil {
+	if err := connect(ctx, pool); err != nil {
 		return nil, errors.Join(fmt.Errorf("opening store %s: %w", path, err), pool.Close())
 	}
 	return pool, nil
+}
+
+// connect opens the pool's first connection. SQLite does not wait when two
+// starters turn one new file to WAL at the same time: one of them is told that it
+// is busy at once, whatever its timeout, and has to try again.
+func connect(ctx context.Context, pool *sql.DB) error {
+	ctx, cancel := context.WithTimeout(ctx, startTimeout)
+	defer cancel()
+	for {
+		err := pool.PingContext(ctx)
+		var lite *sqlite.Error
+		if err == nil || !errors.As(err, &lite) || lite.Code()&0xff != sqlite3.SQLITE_BUSY {
+			return err
+		}
+		select {
+		case <-time.After(startPause):
+		case <-ctx.Done():
+			return err
+		}
+	}
 }
 
 // inPlace reports whether the file that was opened still stands at its path. A
