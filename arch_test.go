@@ -18,6 +18,7 @@ const module = "github.com/sluicehq/sluice"
 // for what only tests may import.
 var imports = map[string][]string{
 	"bearer":                   {},
+	"bearer/bearertest":        {"bearer"},
 	"internal/fault":           {},
 	"internal/store":           {"internal/fault"},
 	"internal/page":            {"internal/fault"},

@@ -19,6 +19,10 @@ type Error struct {
 	Description string
 	// Scope is what the route asks for, with insufficient_scope.
 	Scope string
+	// ACRValues and MaxAge are what the route asks of the sign-in, with
+	// insufficient_user_authentication (RFC 9470 §3).
+	ACRValues []string
+	MaxAge    time.Duration
 	// RetryAfter is when a 503 may be tried again.
 	RetryAfter time.Duration
 }
@@ -36,7 +40,7 @@ var (
 	errNoToken      = &Error{Status: http.StatusUnauthorized, Description: "a bearer token is needed"}
 	errTwoHeaders   = invalidRequest("more than one Authorization header")
 	errTwoWays      = invalidRequest("the token was sent in two ways")
-	errNothing      = invalidRequest("the token is missing after Bearer")
+	errNothing      = invalidRequest("the token is missing after the scheme")
 	errForm         = invalidToken("the token has a form that no token has")
 	errInvalidToken = invalidToken("the token is unknown, expired or revoked")
 )
@@ -58,7 +62,7 @@ func (s *Server) Deny(w http.ResponseWriter, r *http.Request, err error) {
 	}
 	h := w.Header()
 	if e.Status != http.StatusServiceUnavailable {
-		h.Set("WWW-Authenticate", s.challenge(e))
+		s.challenge(h, schemeOf(r.Header.Get("Authorization")), e)
 	}
 	if e.RetryAfter > 0 {
 		h.Set("Retry-After", strconv.Itoa(int(e.RetryAfter/time.Second)))
@@ -70,9 +74,34 @@ func (s *Server) Deny(w http.ResponseWriter, r *http.Request, err error) {
 	s.cfg.Body(w, r, e)
 }
 
-// challenge is the WWW-Authenticate header of RFC 6750 §3 and RFC 9728 §5.1. Its
-// texts are ours, so they need no escaping.
-func (s *Server) challenge(e *Error) string {
+// challenge adds the WWW-Authenticate headers: what is wrong is told with the
+// scheme that was used; a plain bearer token that is not enough learns of DPoP too.
+func (s *Server) challenge(h http.Header, how scheme, e *Error) {
+	if how == dpopScheme && s.dpop != nil && e.Code != "" {
+		h["Www-Authenticate"] = []string{s.dpopChallenge(e)}
+		s.tellNonce(h)
+		return
+	}
+	h["Www-Authenticate"] = []string{s.bearerChallenge(e)}
+	if s.dpop != nil {
+		h.Add("WWW-Authenticate", s.dpopChallenge(&Error{}))
+	}
+}
+
+// bearerChallenge is RFC 6750 §3 and RFC 9728 §5.1.
+func (s *Server) bearerChallenge(e *Error) string { return "Bearer " + s.parameters(e, "") }
+
+// dpopChallenge is RFC 9449 §7.1.
+func (s *Server) dpopChallenge(e *Error) string {
+	return "DPoP " + s.parameters(e, strings.Join(s.dpop.cfg.Algorithms, " "))
+}
+
+// quoted escapes for a quoted-string (RFC 9110 §5.6.4).
+var quoted = strings.NewReplacer(`\`, `\\`, `"`, `\"`)
+
+// parameters are those of a challenge. Most texts are ours, or checked by New, and
+// need no escaping.
+func (s *Server) parameters(e *Error, algorithms string) string {
 	parts := []string{`realm="` + s.cfg.Realm + `"`}
 	add := func(name, value string) {
 		if value != "" {
@@ -83,9 +112,21 @@ func (s *Server) challenge(e *Error) string {
 	if e.Code != "" {
 		add("error_description", e.Description)
 	}
-	add("scope", e.Scope)
+	add("scope", quoted.Replace(e.Scope))
+	add("acr_values", quoted.Replace(strings.Join(e.ACRValues, " ")))
+	if e.MaxAge > 0 {
+		add("max_age", strconv.Itoa(int(e.MaxAge/time.Second)))
+	}
+	add("algs", algorithms)
 	add("resource_metadata", s.metadata)
-	return "Bearer " + strings.Join(parts, ", ")
+	return strings.Join(parts, ", ")
+}
+
+// tellNonce gives a client that proves its key the nonce for its next proofs.
+func (s *Server) tellNonce(h http.Header) {
+	if s.dpop != nil && s.dpop.cfg.Nonces {
+		h.Set("DPoP-Nonce", s.dpop.nonce())
+	}
 }
 
 func writeBody(w http.ResponseWriter, _ *http.Request, e *Error) {

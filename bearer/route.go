@@ -2,14 +2,21 @@ package bearer
 
 import (
 	"net/http"
+	"slices"
 	"strings"
+	"time"
 )
 
-// Option is something a route asks of a token beyond being valid.
+// Option is something a route asks of a token beyond being valid. Options of a
+// kind add up: all of them must hold.
 type Option func(*route)
 
 type route struct {
-	scopes []string
+	scopes   []string
+	anyScope [][]string
+	audience []string
+	acr      []string
+	maxAge   time.Duration
 }
 
 // Scope asks for all of the given scopes.
@@ -17,13 +24,95 @@ func Scope(scopes ...string) Option {
 	return func(r *route) { r.scopes = append(r.scopes, scopes...) }
 }
 
-// check decides from the facts; it runs on every request.
-func (n *route) check(t *Token) error {
-	for _, scope := range n.scopes {
-		if !t.HasScope(scope) {
-			return &Error{Status: http.StatusForbidden, Code: "insufficient_scope",
-				Description: "the token does not have the scope that this needs", Scope: strings.Join(n.scopes, " ")}
+// AnyScope asks for at least one of the given scopes.
+func AnyScope(scopes ...string) Option {
+	return func(r *route) { r.anyScope = append(r.anyScope, scopes) }
+}
+
+// Audience asks that the token is meant for audience too (RFC 9068 §4), beside
+// Config.Audience, which holds for every route.
+func Audience(audience string) Option {
+	return func(r *route) { r.audience = append(r.audience, audience) }
+}
+
+// ACR asks that the user signed in in one of the given ways ("acr"). A token that
+// does not say how is answered with 401 insufficient_user_authentication and the
+// values, so that the client can ask for a stronger sign-in (RFC 9470 §3).
+func ACR(values ...string) Option {
+	return func(r *route) { r.acr = append(r.acr, values...) }
+}
+
+// MaxAge asks that the user signed in at most d ago ("auth_time"), in whole
+// seconds. A token that does not say when is answered with 401
+// insufficient_user_authentication and max_age (RFC 9470 §3). The nearest of
+// several counts.
+func MaxAge(d time.Duration) Option {
+	return func(r *route) {
+		if d = max(d.Truncate(time.Second), time.Second); r.maxAge == 0 || d < r.maxAge {
+			r.maxAge = d
 		}
 	}
-	return nil
 }
+
+func newRoute(options []Option) *route {
+	n := &route{}
+	for _, o := range options {
+		o(n)
+	}
+	return n
+}
+
+// Authorize reports, as an *Error, what a token lacks of what the options ask
+// for, and nil when it lacks nothing. It is for programs that choose by
+// themselves what a request needs; Require does it for its route.
+func (s *Server) Authorize(t *Token, options ...Option) error {
+	return newRoute(options).check(t, s.cfg.Now())
+}
+
+// check decides from the facts; it runs on every request.
+func (n *route) check(t *Token, now time.Time) error {
+	for _, scope := range n.scopes {
+		if !t.HasScope(scope) {
+			return n.lacksScope(n.scopes)
+		}
+	}
+	for _, some := range n.anyScope {
+		if !slices.ContainsFunc(some, t.HasScope) {
+			return n.lacksScope(some)
+		}
+	}
+	for _, audience := range n.audience {
+		if !slices.Contains(t.Audience, audience) {
+			return errOtherAudience
+		}
+	}
+	return n.checkSignIn(t, now)
+}
+
+func (n *route) lacksScope(scopes []string) error {
+	return &Error{Status: http.StatusForbidden, Code: "insufficient_scope",
+		Description: "the token does not have the scope that this needs", Scope: strings.Join(scopes, " ")}
+}
+
+// checkSignIn is RFC 9470: the token is good, but the sign-in behind it is too
+// weak or too old.
+func (n *route) checkSignIn(t *Token, now time.Time) error {
+	weak := len(n.acr) > 0 && !slices.Contains(n.acr, t.ACR)
+	old := n.maxAge > 0 && (t.AuthTime.IsZero() || now.Sub(t.AuthTime) > n.maxAge+signInLeeway)
+	if !weak && !old {
+		return nil
+	}
+	e := &Error{Status: http.StatusUnauthorized, Code: "insufficient_user_authentication", MaxAge: n.maxAge, ACRValues: n.acr}
+	switch {
+	case weak && old:
+		e.Description = "a stronger and more recent sign-in is needed"
+	case weak:
+		e.Description = "a stronger sign-in is needed"
+	default:
+		e.Description = "a more recent sign-in is needed"
+	}
+	return e
+}
+
+// signInLeeway is for clocks that differ and for auth_time being in whole seconds.
+const signInLeeway = 5 * time.Second

@@ -26,6 +26,14 @@ type Config struct {
 	// Audience, when set, must be in a token's audience (RFC 9068 §4). A token
 	// that names no audience is refused then.
 	Audience string
+	// Scopes are the scopes that the metadata names; nothing is checked by them.
+	Scopes []string
+	// DPoP takes tokens that are bound to a key of the caller's (RFC 9449). Nil
+	// refuses them.
+	DPoP *DPoPConfig
+	// Certificates takes tokens that are bound to a TLS client certificate
+	// (RFC 8705 §3). Nil refuses them.
+	Certificates *CertificateConfig
 	// Leeway is how far clocks may differ for a token's beginning. 0 means 30 s.
 	// A token's end has a leeway of 5 s at most.
 	Leeway time.Duration
@@ -42,7 +50,9 @@ type Config struct {
 // Server checks requests. It is safe for concurrent use.
 type Server struct {
 	cfg      Config
-	metadata string // the address of the RFC 9728 document
+	metadata string        // the address of the RFC 9728 document
+	dpop     *dpop         // nil: refused
+	certs    *certificates // nil: refused
 }
 
 // expiryLeeway is how long a token outlives its end, for clocks that differ.
@@ -81,24 +91,33 @@ func New(cfg Config) (*Server, error) {
 			s.metadata = u.Scheme + "://" + u.Host + metadataPath(u)
 		}
 	}
+	var err error
+	if cfg.DPoP != nil {
+		s.dpop, err = newDPoP(*cfg.DPoP, cfg.Resource, cfg.Now)
+		problems = append(problems, err)
+	}
+	if cfg.Certificates != nil {
+		s.certs, err = newCertificates(*cfg.Certificates)
+		problems = append(problems, err)
+	}
 	return s, errors.Join(problems...)
 }
 
 // Require lets a request through to next when it carries a valid token that has
 // what the options ask for; FromContext gives the token there.
 func (s *Server) Require(next http.Handler, options ...Option) http.Handler {
-	var need route
-	for _, o := range options {
-		o(&need)
-	}
+	need := newRoute(options)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		token, err := s.Authenticate(r)
 		if err == nil {
-			err = need.check(token)
+			err = need.check(token, s.cfg.Now())
 		}
 		if err != nil {
 			s.Deny(w, r, err)
 			return
+		}
+		if s.dpop != nil && schemeOf(r.Header.Get("Authorization")) == dpopScheme {
+			s.tellNonce(w.Header())
 		}
 		next.ServeHTTP(w, r.WithContext(NewContext(r.Context(), token)))
 	})
@@ -106,18 +125,52 @@ func (s *Server) Require(next http.Handler, options ...Option) http.Handler {
 
 // Authenticate returns the request's token, or an *Error.
 func (s *Server) Authenticate(r *http.Request) (*Token, error) {
-	raw, err := credentials(r)
+	how, raw, err := s.credentials(r)
 	if err != nil {
 		return nil, err
 	}
-	t, err := s.cfg.Validator.Validate(r.Context(), raw)
+	return s.authenticate(r.Context(), r, how, raw)
+}
+
+// AuthenticateToken is Authenticate for callers without an HTTP request, such as
+// gRPC: raw is the token alone. A token that is bound to a key or a certificate is
+// refused, since nothing here can prove that the caller holds it.
+func (s *Server) AuthenticateToken(ctx context.Context, raw string) (*Token, error) {
+	switch {
+	case raw == "":
+		return nil, errNoToken
+	case len(raw) > maxToken || !b64token(raw):
+		return nil, errForm
+	}
+	return s.authenticate(ctx, nil, bearerScheme, raw)
+}
+
+// authenticate asks the validator and checks what holds on every route. r is nil
+// when there is no request.
+func (s *Server) authenticate(ctx context.Context, r *http.Request, how scheme, raw string) (*Token, error) {
+	t, err := s.cfg.Validator.Validate(ctx, raw)
 	if err == nil && t == nil {
 		err = errors.New("bearer: the validator returned neither token nor error")
 	}
 	if err != nil {
-		return nil, s.refusal(r.Context(), err)
+		return nil, s.refusal(ctx, err)
 	}
-	return t, s.stands(t)
+	if err := s.stands(t, how); err != nil {
+		return nil, err
+	}
+	if err := s.bound(r, how, raw, t); err != nil {
+		return nil, s.told(ctx, err)
+	}
+	return t, nil
+}
+
+// told gives an error the form that Deny knows.
+func (s *Server) told(ctx context.Context, err error) error {
+	var e *Error
+	if errors.As(err, &e) {
+		return e
+	}
+	return s.refusal(ctx, err)
 }
 
 // refusal turns a validator's error into one for the caller.
@@ -142,28 +195,29 @@ const maxToken = 8 << 10
 
 // credentials takes the token out of the Authorization header, the only place
 // where it is read (RFC 6750 §2: one method per request; §2.3 warns of queries).
-func credentials(r *http.Request) (string, error) {
+func (s *Server) credentials(r *http.Request) (how scheme, token string, err error) {
 	headers := r.Header["Authorization"]
 	switch {
 	case len(headers) == 0:
-		return "", errNoToken
+		return noScheme, "", errNoToken
 	case len(headers) > 1:
-		return "", errTwoHeaders
+		return noScheme, "", errTwoHeaders
 	case r.URL.RawQuery != "" && strings.Contains(r.URL.RawQuery, "access_token") && r.URL.Query().Has("access_token"):
-		return "", errTwoWays
+		return noScheme, "", errTwoWays
 	}
-	scheme, token, found := strings.Cut(headers[0], " ")
-	if !strings.EqualFold(scheme, "Bearer") {
-		return "", errNoToken // also for "Bearer<token>", which is a scheme nobody knows
+	_, token, found := strings.Cut(headers[0], " ")
+	how = schemeOf(headers[0])
+	if how == noScheme || (how == dpopScheme && s.dpop == nil) {
+		return noScheme, "", errNoToken // also for "Bearer<token>", which is a scheme nobody knows
 	}
 	token = strings.Trim(token, " ")
 	if !found || token == "" {
-		return "", errNothing
+		return how, "", errNothing
 	}
 	if len(token) > maxToken || !b64token(token) {
-		return "", errForm
+		return how, "", errForm
 	}
-	return token, nil
+	return how, token, nil
 }
 
 // inToken are the characters of a b64token, but for its padding.
