@@ -125,6 +125,10 @@ type BearerConfig struct {
 	// ClientID and ClientSecret authenticate at CheckToken.
 	// security.oauth2.client.clientId, security.oauth2.client.clientSecret.
 	ClientID, ClientSecret string
+	// UsernameAttributes are the members of CheckToken's answer that may name the
+	// user; the first one present counts. security.oauth2.client.usernameAttribute,
+	// with commas. Empty means username, then user_name.
+	UsernameAttributes []string
 	// InsecureIntrospection allows CheckToken to be plain http to another host.
 	// sluice.insecure-introspection. Default false.
 	InsecureIntrospection bool
@@ -149,6 +153,18 @@ type UsersConfig struct {
 	// CaseSensitive compares names byte for byte.
 	// security.authentication.casesensitive. Default true.
 	CaseSensitive bool
+	// Create makes a user whom a token of another authorization server names and
+	// nobody here knows. sluice.users.create. Default false: such calls are refused.
+	Create bool
+	// GroupsClaim is the member of CheckToken's answer with the groups that such a
+	// user joins: the functional ones that exist, by external id or name. A path
+	// such as realm_access.roles will do. sluice.users.groups-claim. Empty means
+	// none.
+	GroupsClaim string
+	// ServiceUser is the login of the user as whom clients act that come by
+	// themselves, without a user (client credentials). sluice.users.service-user.
+	// Empty refuses them.
+	ServiceUser string
 }
 
 // CORSConfig is which other sites' pages may call the API from a browser.

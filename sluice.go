@@ -136,6 +136,7 @@ func (s *Server) openRooms(ctx context.Context) (err error) {
 	}
 	s.users = identity.New(s.db, s.pages, identity.Config{
 		UseExternalID: s.cfg.Users.UseExternalID, CaseSensitive: s.cfg.Users.CaseSensitive, SessionTTL: s.cfg.SessionTTL,
+		CreateUsers: s.cfg.Users.Create, GroupsClaim: s.cfg.Users.GroupsClaim, ServiceUser: s.cfg.Users.ServiceUser,
 		PasswordConcurrency: s.cfg.PasswordConcurrency, Secure: secure, Log: s.log, Now: s.now,
 		Purpose: func(ctx context.Context, next string) string { return s.auth.Purpose(ctx, next) },
 	})
@@ -177,7 +178,8 @@ func (s *Server) validator() bearer.Validator {
 		return s.auth
 	}
 	b := s.cfg.Bearer
-	return bearer.Cached(&bearer.Introspection{URL: b.CheckToken, ClientID: b.ClientID, ClientSecret: b.ClientSecret})
+	return bearer.Cached(&bearer.Introspection{URL: b.CheckToken, ClientID: b.ClientID, ClientSecret: b.ClientSecret,
+		UsernameMembers: b.UsernameAttributes})
 }
 
 // resource is the REST API's own name (RFC 9728): the "aud" of our tokens.

@@ -8,7 +8,6 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/sluicehq/sluice/bearer"
 	"github.com/sluicehq/sluice/internal/fault"
 )
 
@@ -26,37 +25,6 @@ func NewContext(ctx context.Context, u *User) context.Context {
 func FromContext(ctx context.Context) *User {
 	u, _ := ctx.Value(callerKey{}).(*User)
 	return u
-}
-
-// RequireToken stands behind bearer.Require: it finds the user that the token
-// speaks for and runs the call as that user. A user who is unknown or inactive
-// here, and a token without a user, are refused with Forbidden: the token is
-// good, so signing in again would not help.
-func (s *Service) RequireToken(next http.Handler, deny Deny) http.Handler {
-	return s.require(next, deny, s.tokenUser)
-}
-
-func (s *Service) tokenUser(r *http.Request) (*User, error) {
-	t := bearer.FromContext(r.Context())
-	if t == nil {
-		return nil, fault.New(fault.Unauthorized, "A bearer token is needed.")
-	}
-	u, known := t.Principal.(*User) // the authorization server in this process has just read it
-	var err error
-	switch {
-	case known:
-	case t.UserID != 0:
-		u, err = s.ByID(r.Context(), t.UserID)
-	case t.Username != "":
-		u, err = s.Lookup(r.Context(), t.Username)
-	default:
-		return nil, fault.New(fault.Forbidden, "The token speaks for no user.")
-	}
-	if fault.Is(err, fault.NotFound) || (err == nil && !u.Active()) {
-		s.cfg.Log.InfoContext(r.Context(), "call refused: the token's user is unknown or inactive here", "client", t.ClientID)
-		return nil, fault.New(fault.Forbidden, "The user of this token is not an active user here.")
-	}
-	return u, err
 }
 
 // RequireBasic checks HTTP Basic credentials and runs the call as their user.

@@ -19,6 +19,15 @@ type Config struct {
 	// CaseSensitive compares names byte for byte
 	// (security.authentication.casesensitive).
 	CaseSensitive bool
+	// CreateUsers makes users whom a token of another authorization server names
+	// and whom nobody here knows (sluice.users.create).
+	CreateUsers bool
+	// GroupsClaim names the claim with the groups that such users join; empty means
+	// none (sluice.users.groups-claim).
+	GroupsClaim string
+	// ServiceUser is the login of the user as whom tokens of a client's own act;
+	// empty refuses them (sluice.users.service-user).
+	ServiceUser string
 	// SessionTTL is how long a browser stays signed in.
 	SessionTTL time.Duration
 	// PasswordConcurrency is how many slow hashes run at once; 0 means 1.
