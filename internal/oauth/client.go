@@ -172,7 +172,7 @@ func (c *Client) check() error {
 	add(c.RefreshTTL < 0 || c.RefreshTTL > 10*365*24*time.Hour, "refresh tokens live at most ten years")
 	add(c.AccessTTL > 0 && c.AccessTTL < time.Second, "access tokens live between one second and 24 hours")
 	c.authProblems(add)
-	c.Metadata.problems(add)
+	c.problems(add)
 	if len(problems) > 0 {
 		return fault.New(fault.Invalid, "client %q: %s", c.ID, strings.Join(problems, "; "))
 	}
