@@ -111,6 +111,15 @@ type OAuthConfig struct {
 	// PasswordError401 answers a wrong password of the password grant with 401
 	// instead of RFC 6749's 400. sluice.oauth.password-error-401. Default false.
 	PasswordError401 bool
+	// FetchPrivateHosts are the hosts, with or without :port, that may have
+	// addresses of inner networks when the server fetches what a client has
+	// registered: jwks_uri, sector_identifier_uri. All others must be public.
+	// sluice.oauth.fetch-private-hosts, with commas. Empty means none.
+	FetchPrivateHosts []string
+	// InsecureLoopbackFetch lets it fetch from this very machine, by http too. Who
+	// may register clients can make the server call what listens there.
+	// sluice.insecure-loopback-fetch. Default false.
+	InsecureLoopbackFetch bool
 }
 
 // BearerConfig is how API calls are checked.
@@ -306,6 +315,9 @@ func (c Config) validateOAuth(p *problems) {
 	p.add(o.AccessTTL < time.Second || o.AccessTTL > 24*time.Hour, "authentication.oauth.tokenValidityInSeconds", "%d is not from 1 to 86400", int64(o.AccessTTL/time.Second))
 	p.add(o.RefreshTTL < time.Second, "sluice.oauth.refresh-ttl", "it must be a second or more")
 	p.add(o.RefreshGrace < 0 || o.RefreshGrace > 5*time.Minute, "sluice.oauth.refresh-grace", "%s is not between 0 and 5m", o.RefreshGrace)
+	for _, host := range o.FetchPrivateHosts {
+		p.add(strings.ContainsAny(host, "/@?#* "), "sluice.oauth.fetch-private-hosts", "%q is no host or host:port", host)
+	}
 	p.add(o.RequestTTL < time.Minute || o.RequestTTL > 24*time.Hour, "sluice.oauth.authorization-request-ttl", "%s is not between 1m and 24h", o.RequestTTL)
 }
 

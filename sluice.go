@@ -145,7 +145,8 @@ func (s *Server) openRooms(ctx context.Context) (err error) {
 		Issuer: s.cfg.issuer(), Audience: s.resource(), AccessTTL: o.AccessTTL, RefreshTTL: o.RefreshTTL, CodeTTL: o.CodeTTL,
 		RequestTTL: o.RequestTTL, RefreshGrace: o.RefreshGrace, JWT: o.JWT, QueryParameters: o.TokenParametersInQuery,
 		RefreshWithoutClientID: o.RefreshWithoutClientID, BasicWithoutColon: o.BasicWithoutColon,
-		IgnorePublicSecret: o.IgnorePublicClientSecret, PasswordError401: o.PasswordError401, Secure: secure, Log: s.log, Now: s.now,
+		IgnorePublicSecret: o.IgnorePublicClientSecret, PasswordError401: o.PasswordError401,
+		PrivateHosts: o.FetchPrivateHosts, LoopbackFetch: o.InsecureLoopbackFetch, Secure: secure, Log: s.log, Now: s.now,
 	})
 	return err
 }

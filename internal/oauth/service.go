@@ -44,6 +44,11 @@ type Config struct {
 	IgnorePublicSecret bool
 	// PasswordError401 answers 401 instead of 400 for a user's wrong password.
 	PasswordError401 bool
+	// PrivateHosts may have addresses of inner networks when the server fetches
+	// what a registration names (jwks_uri and the like); others must be public.
+	PrivateHosts []string
+	// LoopbackFetch lets it fetch from this very machine, by http too.
+	LoopbackFetch bool
 	// Secure is true when browsers reach the server by https.
 	Secure bool
 	// Log receives an event for each sign-in, issue and refusal; never a secret.
@@ -60,6 +65,8 @@ type Service struct {
 	pages    *page.Pages
 	secrets  *secretCache
 	keys     *keyring
+	fetcher  *fetcher
+	keySets  *keySets
 	grants   map[string]grant
 	issuer   *url.URL
 	userinfo http.Handler
@@ -72,7 +79,9 @@ func New(ctx context.Context, db *store.DB, users *identity.Service, pages *page
 	if err != nil {
 		return nil, err
 	}
-	s := &Service{cfg: cfg, db: db, users: users, pages: pages, issuer: issuer, secrets: newSecretCache()}
+	s := &Service{cfg: cfg, db: db, users: users, pages: pages, issuer: issuer, secrets: newSecretCache(),
+		fetcher: newFetcher(cfg.PrivateHosts, cfg.LoopbackFetch)}
+	s.keySets = newKeySets(cfg.Now, s.fetch)
 	if s.keys, err = loadKeys(ctx, db, cfg.Now); err != nil {
 		return nil, err
 	}
