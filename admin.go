@@ -10,7 +10,7 @@ import (
 	"github.com/sluicehq/sluice/internal/oauth"
 )
 
-// Admin makes and changes users and clients. It works on the same database as a
+// Admin makes and changes users, clients and signing keys. It works on the same database as a
 // running server, which sees every change at once.
 type Admin struct {
 	users *identity.Service
@@ -22,7 +22,7 @@ type Admin struct {
 // Close it when done.
 func OpenAdmin(ctx context.Context, cfg Config) (*Admin, error) {
 	cfg.Role = RoleAll
-	s, err := New(ctx, cfg)
+	s, err := New(ctx, cfg, func(s *Server) error { s.admin = true; return nil })
 	if err != nil {
 		return nil, err
 	}
@@ -231,3 +231,42 @@ func (a *Admin) SetClientSecret(ctx context.Context, id, secret string) (made st
 	}
 	return a.auth.SetClientSecret(ctx, id, secret)
 }
+
+// Key is what may be told of a signing key.
+type Key struct {
+	ID        string    `json:"kid"`
+	Algorithm string    `json:"alg"`                // RS256 or ES256
+	State     string    `json:"state"`              // next: published; active: signs; retired: published while its tokens live
+	Encrypted string    `json:"encrypted_by"`       // fingerprint of the key it is encrypted by; empty: it is not
+	Created   time.Time `json:"created"`            // in UTC
+	SignsFrom time.Time `json:"signs_from"`         // when it begins, or began, to sign
+	SignsTo   time.Time `json:"signs_to,omitzero"`  // when it stops; zero until its successor exists
+	GoneFrom  time.Time `json:"gone_from,omitzero"` // when it is not published any more; zero as SignsTo
+}
+
+// Keys lists the signing keys, the newest of each algorithm first.
+func (a *Admin) Keys(ctx context.Context) ([]Key, error) {
+	found, err := a.auth.SigningKeys(ctx)
+	list := make([]Key, len(found))
+	for i, k := range found {
+		list[i] = Key{ID: k.ID, Algorithm: k.Algorithm, State: string(k.State), Encrypted: k.SealedBy, Created: k.Created,
+			SignsFrom: k.Active, SignsTo: k.Retired, GoneFrom: k.Gone}
+	}
+	return list, err
+}
+
+// RotateKeys makes the successors of the signing keys of the given algorithms,
+// RS256 and ES256 when there is none. They are published at once and sign after
+// the overlap; with atOnce they sign at once, which verifiers that keep keys
+// without looking again may not follow.
+func (a *Admin) RotateKeys(ctx context.Context, atOnce bool, algorithms ...string) error {
+	return a.auth.RotateKeys(ctx, atOnce, algorithms...)
+}
+
+// RevokeKey ends a signing key that others may have: its successor signs at once,
+// and JWTs that it signed are refused wherever signatures are checked.
+func (a *Admin) RevokeKey(ctx context.Context, kid string) error { return a.auth.RevokeKey(ctx, kid) }
+
+// ReencryptKeys encrypts every signing key by the configured key and returns how
+// many were not. A server does so at its start.
+func (a *Admin) ReencryptKeys(ctx context.Context) (int, error) { return a.auth.ReencryptKeys(ctx) }

@@ -10,6 +10,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/sluicehq/sluice/internal/oauth"
 )
 
 // Role is the part of Sluice that a process plays.
@@ -57,6 +59,13 @@ type Config struct {
 	// SessionTTL is how long a browser stays signed in. sluice.session-ttl.
 	// Default 12h.
 	SessionTTL time.Duration
+	// Key encrypts the signing keys in the database: 32 random bytes in base64 or
+	// hex, such as `openssl rand -base64 32` prints. It is never shown. sluice.key,
+	// or sluice.key-file. Empty leaves them open, with a warning at every start.
+	Key string
+	// PreviousKey is what Key was before, until every process has been restarted
+	// with the new one. sluice.key-previous, or sluice.key-previous-file.
+	PreviousKey string
 	// PasswordConcurrency is how many password hashes (19 MiB each) are computed
 	// at once. sluice.password-concurrency. Default: the number of processors.
 	PasswordConcurrency int
@@ -90,6 +99,19 @@ type OAuthConfig struct {
 	// JWT makes JWT the format of access tokens for clients that do not choose.
 	// authentication.oauth.jwt. Default false: opaque.
 	JWT bool
+	// SigningAlg signs JWT access tokens of clients that do not choose: RS256, which
+	// every resource server reads, or ES256, which is about thirty times faster.
+	// sluice.oauth.signing-alg. Default RS256.
+	SigningAlg string
+	// KeyRotation is how long a signing key signs before the next one does; 0 leaves
+	// that to `sluice key rotate`. sluice.oauth.key-rotation. Default 2160h, at
+	// least 1h.
+	KeyRotation time.Duration
+	// KeyOverlap is how long the next signing key is published before it signs, and
+	// what a retired one stays published beyond the longest life of a token.
+	// sluice.oauth.key-overlap. Default 24h, at least 15m and at most half of
+	// KeyRotation.
+	KeyOverlap time.Duration
 	// CORSFilter applies the cors.* settings to the token, revocation and userinfo
 	// endpoints as well. authentication.oauth.corsFilter. Default false.
 	CORSFilter bool
@@ -215,7 +237,8 @@ func DefaultConfig() Config {
 		ShutdownTimeout: 20 * time.Second, SessionTTL: 12 * time.Hour, PasswordConcurrency: runtime.NumCPU(),
 		OAuth: OAuthConfig{
 			CodeTTL: time.Minute, AccessTTL: time.Hour, RefreshTTL: 720 * time.Hour, RefreshGrace: 10 * time.Second,
-			RequestTTL: 30 * time.Minute, RefreshWithoutClientID: true, BasicWithoutColon: true, IgnorePublicClientSecret: true,
+			RequestTTL: 30 * time.Minute, SigningAlg: "RS256", KeyRotation: 90 * 24 * time.Hour, KeyOverlap: 24 * time.Hour,
+			RefreshWithoutClientID: true, BasicWithoutColon: true, IgnorePublicClientSecret: true,
 		},
 		Bearer: BearerConfig{Enabled: true},
 		Users:  UsersConfig{CaseSensitive: true},
@@ -257,6 +280,7 @@ func (c Config) Validate() error {
 	var p problems
 	c.validateServer(&p)
 	c.validateOAuth(&p)
+	c.validateKeys(&p)
 	c.validateBearer(&p)
 	c.validateCORS(&p)
 	return errors.Join(p...)
@@ -319,6 +343,27 @@ func (c Config) validateOAuth(p *problems) {
 		p.add(strings.ContainsAny(host, "/@?#* "), "sluice.oauth.fetch-private-hosts", "%q is no host or host:port", host)
 	}
 	p.add(o.RequestTTL < time.Minute || o.RequestTTL > 24*time.Hour, "sluice.oauth.authorization-request-ttl", "%s is not between 1m and 24h", o.RequestTTL)
+}
+
+func (c Config) validateKeys(p *problems) {
+	o := c.OAuth
+	p.add(o.SigningAlg != "RS256" && o.SigningAlg != "ES256", "sluice.oauth.signing-alg", "%q is not RS256 or ES256", o.SigningAlg)
+	p.add(o.KeyRotation != 0 && o.KeyRotation < time.Hour, "sluice.oauth.key-rotation", "%s is shorter than 1h; 0 turns rotation off", o.KeyRotation)
+	p.add(o.KeyOverlap < 15*time.Minute, "sluice.oauth.key-overlap", "%s is shorter than 15m, which verifiers may go without looking for new keys", o.KeyOverlap)
+	p.add(o.KeyRotation != 0 && o.KeyOverlap > o.KeyRotation/2, "sluice.oauth.key-overlap", "%s is more than half of sluice.oauth.key-rotation", o.KeyOverlap)
+	_, err := masterKey(c.Key)
+	p.add(err != nil, "sluice.key", "%v", err)
+	_, err = masterKey(c.PreviousKey)
+	p.add(err != nil, "sluice.key-previous", "%v", err)
+	p.add(c.Key == "" && c.PreviousKey != "", "sluice.key-previous", "it goes with sluice.key, which is not set")
+}
+
+// masterKey parses a key; empty text gives nil.
+func masterKey(text string) (*oauth.MasterKey, error) {
+	if text == "" {
+		return nil, nil
+	}
+	return oauth.ParseMasterKey(text)
 }
 
 func (c Config) validateBearer(p *problems) {

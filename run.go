@@ -68,7 +68,7 @@ func (s *Server) serve(ctx context.Context, listener net.Listener) error {
 	return err
 }
 
-// sweep drops expired rows now and then until ctx ends.
+// sweep rotates signing keys and drops expired rows now and then until ctx ends.
 func (s *Server) sweep(ctx context.Context) {
 	if s.db == nil {
 		return
@@ -80,6 +80,9 @@ func (s *Server) sweep(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
+		}
+		if err := s.auth.RotateDue(ctx); err != nil && ctx.Err() == nil {
+			s.log.Error("rotating the signing keys", "error", err)
 		}
 		for _, sweep := range []func(context.Context) (int64, error){s.auth.Sweep, s.users.Sweep} {
 			if n, err := sweep(ctx); err != nil && ctx.Err() == nil {

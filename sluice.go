@@ -41,6 +41,7 @@ type Server struct {
 	users *identity.Service
 	auth  *oauth.Service
 	pages *page.Pages
+	admin bool             // made for administration: serves nothing and signs nothing
 	own   bearer.Validator // replaces the configured check when set
 	check *bearer.Server
 	base  http.Handler
@@ -141,8 +142,18 @@ func (s *Server) openRooms(ctx context.Context) (err error) {
 		Purpose: func(ctx context.Context, next string) string { return s.auth.Purpose(ctx, next) },
 	})
 	o := s.cfg.OAuth
+	master, err := masterKey(s.cfg.Key)
+	if err != nil {
+		return err
+	}
+	previous, err := masterKey(s.cfg.PreviousKey)
+	if err != nil {
+		return err
+	}
 	s.auth, err = oauth.New(ctx, s.db, s.users, s.pages, oauth.Config{
-		Issuer: s.cfg.issuer(), Audience: s.resource(), AccessTTL: o.AccessTTL, RefreshTTL: o.RefreshTTL, CodeTTL: o.CodeTTL,
+		SigningAlg: o.SigningAlg, KeyRotation: o.KeyRotation, KeyOverlap: o.KeyOverlap, Key: master, PreviousKey: previous,
+		Keyless: s.admin || (s.cfg.Role != RoleAll && s.cfg.Role != RoleAuth),
+		Issuer:  s.cfg.issuer(), Audience: s.resource(), AccessTTL: o.AccessTTL, RefreshTTL: o.RefreshTTL, CodeTTL: o.CodeTTL,
 		RequestTTL: o.RequestTTL, RefreshGrace: o.RefreshGrace, JWT: o.JWT, QueryParameters: o.TokenParametersInQuery,
 		RefreshWithoutClientID: o.RefreshWithoutClientID, BasicWithoutColon: o.BasicWithoutColon,
 		IgnorePublicSecret: o.IgnorePublicClientSecret, PasswordError401: o.PasswordError401,

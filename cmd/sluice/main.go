@@ -46,6 +46,12 @@ type commands struct {
 		Delete clientDelete `cmd:"" help:"Remove a client and everything that was issued to it."`
 		Secret clientSecret `cmd:"" help:"Give a client another secret."`
 	} `cmd:"" help:"Clients: the applications that ask for tokens."`
+	Key struct {
+		List      keyList      `cmd:"" help:"List signing keys."`
+		Rotate    keyRotate    `cmd:"" help:"Make the next signing keys; serve does so by itself."`
+		Revoke    keyRevoke    `cmd:"" help:"End a signing key that others may have: nothing that it signed is believed any more."`
+		Reencrypt keyReencrypt `cmd:"" help:"Encrypt the signing keys by sluice.key; serve does so at its start."`
+	} `cmd:"" help:"Signing keys."`
 	Version versionCommand `cmd:"" help:"Print the version."`
 }
 

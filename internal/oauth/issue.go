@@ -298,7 +298,7 @@ func (s *Service) jwtAccessToken(i *issue, user *identity.User) (string, error) 
 		claims.Subject, claims.people = subject(user.ID, ""), peopleOf(user)
 		claims.AuthTime = jwt.NewNumericDate(i.grant.authTime)
 	}
-	return jwt.Signed(s.keys.access).Claims(claims).Serialize()
+	return s.keys.sign(s.accessTokenAlg(i.client), typeAccess, claims)
 }
 
 // audienceOf is who a token is for.
@@ -339,8 +339,9 @@ func (s *Service) idToken(i *issue, user *identity.User, vouched halves) (string
 		AuthorizedParty string           `json:"azp"`
 		ACR             string           `json:"acr,omitempty"`
 		AMR             []string         `json:"amr,omitempty"`
-	}{people: peopleOf(user), AuthTime: jwt.NewNumericDate(i.grant.authTime), Nonce: i.grant.nonce, AuthorizedParty: i.client.ID,
+		Session         string           `json:"sid,omitempty"` // OpenID Connect Back-Channel Logout §2.1
+	}{people: peopleOf(user), AuthTime: jwt.NewNumericDate(i.grant.authTime), Nonce: i.grant.nonce, AuthorizedParty: i.client.ID, Session: i.grant.session,
 		ACR: i.grant.context.ACR, AMR: i.grant.context.AMR, AccessTokenHash: half(vouched.access), CodeHash: half(vouched.code)}
 	claims.Claims = s.claims(i, subject(user.ID, ""), i.client.ID)
-	return jwt.Signed(s.keys.signer).Claims(claims).Serialize()
+	return s.keys.sign(i.client.idTokenAlg(), typeID, claims)
 }

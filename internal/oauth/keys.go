@@ -1,110 +1,241 @@
 package oauth
 
 import (
-	"context"
-	"crypto/rand"
-	"crypto/rsa"
-	"crypto/x509"
-	"encoding/base64"
+	"crypto"
+	"errors"
 	"fmt"
 	"net/http"
+	"slices"
+	"sync"
 	"time"
 
 	"github.com/go-jose/go-jose/v4"
+	"github.com/go-jose/go-jose/v4/jwt"
 
-	"github.com/sluicehq/sluice/internal/store"
+	"github.com/sluicehq/sluice/internal/fault"
 )
 
-// keyring holds the signing keys, the current one first.
+// signingAlgorithms are what this server signs with; it has keys of both. RS256
+// is what every client library reads (RFC 9068 §2.1, OpenID Connect Core §3.1.3.7),
+// ES256 is about thirty times faster to sign.
+var signingAlgorithms = []string{string(jose.RS256), string(jose.ES256)}
+
+// The types of the JWTs that are signed here. A verifier tells them apart by
+// "typ", so that one never passes for another (RFC 8725 §3.11).
+const (
+	typeID     = "JWT"
+	typeAccess = "at+jwt"     // RFC 9068 §2.1
+	typeLogout = "logout+jwt" // OpenID Connect Back-Channel Logout §2.4
+)
+
+// KeyState is what a signing key is doing.
+type KeyState string
+
+// The states, in the order in which a key goes through them. Each follows from the
+// key's and its successor's times alone, so that every process sees the same.
+const (
+	KeyNext    KeyState = "next"    // published, so that verifiers know it when it begins to sign
+	KeyActive  KeyState = "active"  // signs
+	KeyRetired KeyState = "retired" // published while a token that it signed may live
+	keyGone    KeyState = "gone"    // about to be deleted
+)
+
+// maxTokenTTL is the longest life of anything signed here; check and Validate hold
+// every setting and client to it.
+const maxTokenTTL = 24 * time.Hour
+
+// signingKey is one key with its times. It is never changed after it was read.
+type signingKey struct {
+	id         string
+	algorithm  string
+	generation int64
+	sealedBy   string // fingerprint; empty: not encrypted
+	created    time.Time
+	active     time.Time // when it begins to sign
+	retired    time.Time // when its successor begins; zero: there is none yet
+	*pair
+}
+
+// Format keeps the private key out of whatever prints a key.
+func (k *signingKey) Format(f fmt.State, _ rune) { _, _ = fmt.Fprintf(f, "signing key %s", k.id) }
+
+// state is the key's at a time; keep is how long a retired key stays.
+func (k *signingKey) state(now time.Time, keep time.Duration) KeyState {
+	switch {
+	case now.Before(k.active):
+		return KeyNext
+	case k.retired.IsZero() || now.Before(k.retired):
+		return KeyActive
+	case now.Before(k.retired.Add(keep)):
+		return KeyRetired
+	default:
+		return keyGone
+	}
+}
+
+// pair is a private key and what signs by it.
+type pair struct {
+	private jose.JSONWebKey
+	signers sync.Map // typ → jose.Signer
+}
+
+func newPair(id, algorithm string, private crypto.Signer) *pair {
+	return &pair{private: jose.JSONWebKey{Key: private, KeyID: id, Algorithm: algorithm, Use: "sig"}}
+}
+
+func (p *pair) signer(typ string) (jose.Signer, error) {
+	if known, ok := p.signers.Load(typ); ok {
+		return known.(jose.Signer), nil
+	}
+	key := jose.SigningKey{Algorithm: jose.SignatureAlgorithm(p.private.Algorithm), Key: p.private}
+	signer, err := jose.NewSigner(key, (&jose.SignerOptions{}).WithType(jose.ContentType(typ)))
+	if err != nil {
+		return nil, fmt.Errorf("preparing signing key %s: %w", p.private.KeyID, err)
+	}
+	p.signers.Store(typ, signer)
+	return signer, nil
+}
+
+// keyring is the keys as they were read at a time; it is never changed.
 type keyring struct {
-	signer jose.Signer // id_token: typ JWT
-	access jose.Signer // access token: typ at+jwt (RFC 9068 §2.1)
-	public jose.JSONWebKeySet
+	keys []*signingKey // the newest of each algorithm first
+	read time.Time
 }
 
-// signingAlgorithm is what every client library reads; ADF takes no EdDSA.
-const signingAlgorithm = jose.RS256
-
-// loadKeys reads the keys and makes the first one.
-func loadKeys(ctx context.Context, db *store.DB, now func() time.Time) (*keyring, error) {
-	ring, err := readKeys(ctx, db)
-	if err != nil || ring != nil {
-		return ring, err
-	}
-	if err := makeKey(ctx, db, now()); err != nil {
-		return nil, fmt.Errorf("making the first signing key: %w", err)
-	}
-	return readKeys(ctx, db)
-}
-
-// makeKey makes the first signing key. The sequence's row lets one process at a
-// time through, so that several starters agree on one key.
-func makeKey(ctx context.Context, db *store.DB, now time.Time) error {
-	key, err := rsa.GenerateKey(rand.Reader, 2048)
-	if err != nil {
-		return err
-	}
-	der, err := x509.MarshalPKCS8PrivateKey(key)
-	if err != nil {
-		return err
-	}
-	id := make([]byte, 12)
-	_, _ = rand.Read(id) // never fails
-	return db.Write(ctx, func(tx *store.Tx) error {
-		if _, err := tx.Next(ctx, "signing_key"); err != nil {
-			return err
+// newKeyring tells each key when its successor begins.
+func newKeyring(keys []*signingKey, read time.Time) *keyring {
+	slices.SortFunc(keys, func(a, b *signingKey) int {
+		if a.algorithm != b.algorithm {
+			return slices.Index(signingAlgorithms, a.algorithm) - slices.Index(signingAlgorithms, b.algorithm)
 		}
-		var n int
-		if err := tx.QueryRow(ctx, []any{&n}, `SELECT COUNT(*) FROM signing_keys`); err != nil || n > 0 {
-			return err
-		}
-		_, err := tx.Exec(ctx, `INSERT INTO signing_keys (id, algorithm, private_key, created_at) VALUES ($1, $2, $3, $4)`,
-			base64.RawURLEncoding.EncodeToString(id), string(signingAlgorithm), der, store.Millis(now))
-		return err
+		return int(b.generation - a.generation)
 	})
-}
-
-// readKeys returns nil when there is no key yet.
-func readKeys(ctx context.Context, db *store.DB) (*keyring, error) {
-	var ring *keyring
-	err := db.Query(ctx, func(r store.Row) error {
-		var id, algorithm string
-		var der []byte
-		if err := r.Scan(&id, &algorithm, &der); err != nil {
-			return err
+	for i, k := range keys {
+		if i > 0 && keys[i-1].algorithm == k.algorithm {
+			k.retired = keys[i-1].active
 		}
-		if ring == nil {
-			ring = &keyring{}
+	}
+	return &keyring{keys: keys, read: read}
+}
+
+func (r *keyring) of(algorithm string) []*signingKey {
+	var list []*signingKey
+	for _, k := range r.keys {
+		if k.algorithm == algorithm {
+			list = append(list, k)
 		}
-		return ring.add(id, algorithm, der)
-	}, `SELECT id, algorithm, private_key FROM signing_keys ORDER BY created_at DESC, id`)
-	if err != nil {
-		return nil, fmt.Errorf("reading the signing keys: %w", err)
 	}
-	return ring, nil
+	return list
 }
 
-func (k *keyring) add(id, algorithm string, der []byte) error {
-	parsed, err := x509.ParsePKCS8PrivateKey(der)
-	if err != nil {
-		return fmt.Errorf("reading signing key %s: %w", id, err)
+// newest is the algorithm's latest key, or nil.
+func (r *keyring) newest(algorithm string) *signingKey {
+	for _, k := range r.keys {
+		if k.algorithm == algorithm {
+			return k
+		}
 	}
-	private := jose.JSONWebKey{Key: parsed, KeyID: id, Algorithm: algorithm, Use: "sig"}
-	k.public.Keys = append(k.public.Keys, private.Public())
-	if k.signer != nil {
-		return nil
-	}
-	key := jose.SigningKey{Algorithm: jose.SignatureAlgorithm(algorithm), Key: private}
-	if k.signer, err = jose.NewSigner(key, (&jose.SignerOptions{}).WithType("JWT")); err != nil {
-		return err
-	}
-	k.access, err = jose.NewSigner(key, (&jose.SignerOptions{}).WithType("at+jwt"))
-	return err
+	return nil
 }
 
-// jwks answers the public keys (RFC 7517).
-func (s *Service) jwks(w http.ResponseWriter, _ *http.Request) {
+// signing is the key that signs at a time. When the clock stands before all of
+// them, the oldest does: it has been published longest.
+func (r *keyring) signing(algorithm string, now time.Time) *signingKey {
+	var last *signingKey
+	for _, k := range r.keys {
+		if k.algorithm != algorithm {
+			continue
+		}
+		if last = k; !now.Before(k.active) {
+			break
+		}
+	}
+	return last
+}
+
+func (r *keyring) find(id string) *signingKey {
+	for _, k := range r.keys {
+		if k.id == id {
+			return k
+		}
+	}
+	return nil
+}
+
+// published are the public keys that verifiers may need.
+func (r *keyring) published(now time.Time, keep time.Duration) jose.JSONWebKeySet {
+	set := jose.JSONWebKeySet{Keys: []jose.JSONWebKey{}}
+	for _, k := range r.keys {
+		if k.state(now, keep) != keyGone {
+			set.Keys = append(set.Keys, k.private.Public())
+		}
+	}
+	return set
+}
+
+// sign makes a JWT of the given type.
+func (k *keyStore) sign(algorithm, typ string, claims any) (string, error) {
+	key := k.current(signingAge).signing(algorithm, k.now())
+	if key == nil {
+		return "", fmt.Errorf("signing: this process has no key of %s", algorithm)
+	}
+	signer, err := key.signer(typ)
+	if err != nil {
+		return "", err
+	}
+	return jwt.Signed(signer).Claims(claims).Serialize()
+}
+
+var errNotOurs = errors.New("no key of this server has signed it")
+
+// verify returns the claims of a JWT that one of our keys signed, also a retired
+// one. Nothing in them has been checked.
+func (k *keyStore) verify(token, typ string) ([]byte, error) {
+	signed, err := jose.ParseSignedCompact(token, []jose.SignatureAlgorithm{jose.RS256, jose.ES256})
+	if err != nil || len(signed.Signatures) != 1 {
+		return nil, errNotOurs
+	}
+	header := signed.Signatures[0].Protected
+	key := k.current(signingAge).find(header.KeyID)
+	if key == nil { // it may be another process's newest
+		key = k.current(publishedAge).find(header.KeyID)
+	}
+	if key == nil || key.algorithm != header.Algorithm || header.ExtraHeaders[jose.HeaderType] != typ {
+		return nil, errNotOurs
+	}
+	claims, err := signed.Verify(key.private.Public().Key)
+	if err != nil {
+		return nil, errNotOurs
+	}
+	return claims, nil
+}
+
+// idTokenAlg is what the client's id_tokens are signed with (OpenID Connect
+// Registration §2: RS256 for a client that does not say).
+func (c *Client) idTokenAlg() string {
+	if c.IDTokenAlg != "" {
+		return c.IDTokenAlg
+	}
+	return string(jose.RS256)
+}
+
+// accessTokenAlg is what the client's JWT access tokens are signed with.
+func (s *Service) accessTokenAlg(c *Client) string {
+	if c.AccessTokenAlg != "" {
+		return c.AccessTokenAlg
+	}
+	return s.cfg.SigningAlg
+}
+
+// jwks answers the public keys (RFC 7517). Verifiers may keep them for as long as
+// a new key is published, at the least, before it signs.
+func (s *Service) jwks(w http.ResponseWriter, r *http.Request) {
+	set := s.keys.current(publishedAge).published(s.now(), s.keys.keep())
+	if len(set.Keys) == 0 {
+		s.refuse(w, r, fault.New(fault.Unavailable, "this process has no signing keys"))
+		return
+	}
 	w.Header().Set("Cache-Control", "public, max-age=300")
 	w.Header().Set("Access-Control-Allow-Origin", "*")
-	writeJSON(w, http.StatusOK, s.keys.public)
+	writeJSON(w, http.StatusOK, set)
 }

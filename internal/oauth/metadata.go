@@ -70,7 +70,7 @@ func (s *Service) metadata(w http.ResponseWriter, _ *http.Request) {
 		IntrospectionMethods: secret,
 		RevocationMethods:    open,
 		SubjectTypes:         []string{"public"},
-		SigningAlgorithms:    []string{string(signingAlgorithm)},
+		SigningAlgorithms:    signingAlgorithms,
 		Prompts:              []string{"none", "login", "consent", "select_account"},
 		Iss:                  true,
 	})

@@ -48,6 +48,9 @@ type Metadata struct {
 
 	// IDTokenAlg signs its id_tokens: RS256 or ES256; empty means RS256.
 	IDTokenAlg string `json:"id_token_signed_response_alg,omitempty"`
+	// AccessTokenAlg signs its access tokens when they are JWTs: RS256 or ES256; empty
+	// means as the server is set.
+	AccessTokenAlg string `json:"access_token_signed_response_alg,omitempty"`
 	// IntrospectionAlg signs answers to its introspection (RFC 9701); empty means
 	// as for id_tokens.
 	IntrospectionAlg string `json:"introspection_signed_response_alg,omitempty"`
@@ -113,9 +116,6 @@ const (
 
 var authMethods = []string{authBasic, authPost, authNone, authKey, authTLS, authSelfSigned}
 
-// signingAlgorithms are what tokens of ours are signed with.
-var signingAlgorithms = []string{string(jose.RS256), string(jose.ES256)}
-
 // clientAlgorithms are what clients may sign with: assertions, request objects
 // and proofs. None is symmetric (RFC 8725 §3.1).
 var clientAlgorithms = []jose.SignatureAlgorithm{jose.RS256, jose.RS384, jose.RS512, jose.PS256, jose.PS384, jose.PS512,
@@ -135,6 +135,7 @@ func (m *Metadata) problems(add func(bad bool, text string)) {
 	one(m.AuthAlg, "token_endpoint_auth_signing_alg", algorithmNames()...)
 	one(m.RequestAlg, "request_object_signing_alg", algorithmNames()...)
 	one(m.IDTokenAlg, "id_token_signed_response_alg", signingAlgorithms...)
+	one(m.AccessTokenAlg, "access_token_signed_response_alg", signingAlgorithms...)
 	one(m.IntrospectionAlg, "introspection_signed_response_alg", signingAlgorithms...)
 	one(m.ApplicationType, "application_type", "web", "native")
 	for _, t := range m.ResponseTypes {

@@ -49,6 +49,18 @@ type Config struct {
 	PrivateHosts []string
 	// LoopbackFetch lets it fetch from this very machine, by http too.
 	LoopbackFetch bool
+	// SigningAlg signs JWT access tokens of clients that do not choose: RS256 or
+	// ES256.
+	SigningAlg string
+	// KeyRotation is how long a signing key signs; 0 means until it is rotated by
+	// hand. KeyOverlap is how long its successor is published before that.
+	KeyRotation, KeyOverlap time.Duration
+	// Key encrypts the signing keys at rest; nil leaves them open. PreviousKey is
+	// what encrypted them until now; nil when there was none.
+	Key, PreviousKey *MasterKey
+	// Keyless makes a service that signs nothing and needs no signing keys: for
+	// processes that only check tokens.
+	Keyless bool
 	// Secure is true when browsers reach the server by https.
 	Secure bool
 	// Log receives an event for each sign-in, issue and refusal; never a secret.
@@ -64,16 +76,16 @@ type Service struct {
 	users    *identity.Service
 	pages    *page.Pages
 	secrets  *secretCache
-	keys     *keyring
 	fetcher  *fetcher
 	keySets  *keySets
+	keys     *keyStore
 	grants   map[string]grant
 	issuer   *url.URL
 	userinfo http.Handler
 }
 
 // New returns the authorization server on a migrated database. It makes the
-// first signing key when there is none.
+// first signing keys when there are none.
 func New(ctx context.Context, db *store.DB, users *identity.Service, pages *page.Pages, cfg Config) (*Service, error) {
 	issuer, err := url.Parse(cfg.Issuer)
 	if err != nil {
@@ -82,8 +94,11 @@ func New(ctx context.Context, db *store.DB, users *identity.Service, pages *page
 	s := &Service{cfg: cfg, db: db, users: users, pages: pages, issuer: issuer, secrets: newSecretCache(),
 		fetcher: newFetcher(cfg.PrivateHosts, cfg.LoopbackFetch)}
 	s.keySets = newKeySets(cfg.Now, s.fetch)
-	if s.keys, err = loadKeys(ctx, db, cfg.Now); err != nil {
-		return nil, err
+	s.keys = newKeyStore(db, cfg)
+	if !cfg.Keyless {
+		if err := s.keys.start(ctx); err != nil {
+			return nil, err
+		}
 	}
 	s.grants = map[string]grant{
 		AuthorizationCode: s.redeemCode,

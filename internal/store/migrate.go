@@ -22,7 +22,8 @@ func migrate(ctx context.Context, dialect goose.Dialect, pool *sql.DB) (int, err
 	if err != nil {
 		return 0, fmt.Errorf("reading migrations: %w", err)
 	}
-	var opts []goose.ProviderOption
+	// A room's steps have numbers of their own range: a lower one may come later.
+	opts := []goose.ProviderOption{goose.WithAllowOutofOrder(true)}
 	if dialect == goose.DialectPostgres {
 		locker, err := lock.NewPostgresSessionLocker()
 		if err != nil {
