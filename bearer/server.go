@@ -148,12 +148,12 @@ func (s *Server) AuthenticateToken(ctx context.Context, raw string) (*Token, err
 // authenticate asks the validator and checks what holds on every route. r is nil
 // when there is no request.
 func (s *Server) authenticate(ctx context.Context, r *http.Request, how scheme, raw string) (*Token, error) {
-	t, err := s.cfg.Validator.Validate(ctx, raw)
+	t, err := s.ask(ctx, r, raw)
 	if err == nil && t == nil {
 		err = errors.New("bearer: the validator returned neither token nor error")
 	}
 	if err != nil {
-		return nil, s.refusal(ctx, err)
+		return nil, s.told(ctx, err)
 	}
 	if err := s.stands(t, how); err != nil {
 		return nil, err
@@ -167,7 +167,7 @@ func (s *Server) authenticate(ctx context.Context, r *http.Request, how scheme, 
 // told gives an error the form that Deny knows.
 func (s *Server) told(ctx context.Context, err error) error {
 	var e *Error
-	if errors.As(err, &e) {
+	if errors.As(err, &e) && e.Status >= http.StatusBadRequest {
 		return e
 	}
 	return s.refusal(ctx, err)
