@@ -191,7 +191,7 @@ func (s *Server) validator() bearer.Validator {
 	}
 	b := s.cfg.Bearer
 	return bearer.Cached(&bearer.Introspection{URL: b.CheckToken, ClientID: b.ClientID, ClientSecret: b.ClientSecret,
-		UsernameMembers: b.UsernameAttributes})
+		UsernameMembers: b.UsernameAttributes, InsecureHTTP: b.InsecureIntrospection})
 }
 
 // resource is the REST API's own name (RFC 9728): the "aud" of our tokens.

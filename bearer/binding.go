@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"time"
 
 	jsontext "encoding/json"
 
@@ -49,8 +50,7 @@ var (
 )
 
 // stands checks the facts that hold for every route: time, audience, type.
-func (s *Server) stands(t *Token, how scheme) error {
-	now := s.cfg.Now()
+func (s *Server) stands(t *Token, how scheme, now time.Time) *Error {
 	switch {
 	case !t.Expiry.IsZero() && now.After(t.Expiry.Add(expiryLeeway)):
 		return errExpired

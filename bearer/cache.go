@@ -3,7 +3,8 @@ package bearer
 import (
 	"context"
 	"errors"
-	"math"
+	"fmt"
+	"net/http"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -27,10 +28,12 @@ type CacheConfig struct {
 	// of their own, a tenth of it, so that a flood of random tokens pushes no good
 	// one out.
 	Size int
-	// InFlight is the most questions under way at once; more are refused at once,
-	// as "cannot know". 0 means 256.
+	// InFlight is the most questions under way at once about tokens that are not
+	// remembered; more are refused at once, as "cannot know". 0 means 256. As many
+	// again may be asked in the background about tokens that are, so that a flood of
+	// random tokens does not keep good ones from being renewed.
 	InFlight int
-	// Timeout bounds one question, whoever waits for it. 0 means 5 s.
+	// Timeout bounds one question, whoever waits for it. 0 means 2 s.
 	Timeout time.Duration
 	// Failures in a row open the breaker: for Pause nobody asks, and everybody is
 	// told "cannot know" at once; then one question probes. 0 means 10 and 500 ms.
@@ -42,27 +45,23 @@ type CacheConfig struct {
 
 func (c *CacheConfig) defaults() {
 	set := func(d *time.Duration, to time.Duration) {
-		if *d == 0 {
+		if *d <= 0 {
 			*d = to
 		}
 	}
 	set(&c.Soft, 15*time.Second)
 	set(&c.Hard, 30*time.Second)
 	set(&c.Negative, 5*time.Second)
-	set(&c.Timeout, 5*time.Second)
+	set(&c.Timeout, 2*time.Second)
 	set(&c.Pause, 500*time.Millisecond)
-	if c.Size == 0 {
-		c.Size = 100_000
+	count := func(n *int, to int) {
+		if *n <= 0 {
+			*n = to
+		}
 	}
-	if c.InFlight == 0 {
-		c.InFlight = 256
-	}
-	if c.Failures == 0 {
-		c.Failures = 10
-	}
-	if c.Now == nil {
-		c.Now = time.Now
-	}
+	count(&c.Size, 100_000)
+	count(&c.InFlight, 256)
+	count(&c.Failures, 10)
 }
 
 // ErrBusy is what a Cache returns, as "cannot know", when too many questions are
@@ -71,27 +70,35 @@ var ErrBusy = errors.New("the validator is not asked now")
 
 // Cache is a Validator with a memory. It remembers facts, never verdicts: scope,
 // audience and expiry are checked against them on every request. Trouble is never
-// remembered. It is safe for concurrent use.
+// remembered, and no token is: a keyed hash stands for it. It is safe for
+// concurrent use.
 type Cache struct {
-	cfg     CacheConfig
-	good    *otter.Cache[string, *fact]
-	bad     *otter.Cache[string, int64] // until when, in Unix nanoseconds
-	breaker breaker
-	places  chan struct{}
+	cfg   CacheConfig
+	key   *digestKey
+	clock clock
+	good  *otter.Cache[uint64, *fact] // by the digest's first half
+	bad   *refused
+	// Who may ask: about tokens that are new here, and about those that are known.
+	strangers, acquainted chan struct{}
 
 	mu      sync.Mutex
-	flights map[string]*flight
+	flights map[digest]*flight
+	breaker breaker
 	ended   ended
 
-	hits, misses, refreshes, refusals atomic.Uint64
+	counts counts
 }
 
 // fact is a remembered token. Times are Unix nanoseconds.
 type fact struct {
-	token      *Token
-	soft, hard int64
-	refreshing atomic.Bool
+	token *Token
+	low   uint64       // the digest's other half
+	hard  int64        // used until then
+	soft  atomic.Int64 // asked anew from then on
 }
+
+// retrySoft is how soon after a renewal was begun another one may be.
+const retrySoft = time.Second
 
 // landed is the done of an answer that is there already.
 var landed = func() chan struct{} {
@@ -115,30 +122,73 @@ func Cached(next Validator) *Cache { return NewCache(CacheConfig{Validator: next
 // beyond the questions under way.
 func NewCache(cfg CacheConfig) *Cache {
 	cfg.defaults()
-	return &Cache{
-		cfg: cfg, places: make(chan struct{}, cfg.InFlight), flights: map[string]*flight{}, ended: newEnded(),
-		good:    otter.Must(&otter.Options[string, *fact]{MaximumSize: cfg.Size, ExpiryCalculator: otter.ExpiryWriting[string, *fact](cfg.Hard)}),
-		bad:     otter.Must(&otter.Options[string, int64]{MaximumSize: max(cfg.Size/10, 1), ExpiryCalculator: otter.ExpiryWriting[string, int64](cfg.Negative)}),
+	c := &Cache{
+		cfg: cfg, key: newDigestKey(), bad: newRefused(cfg.Size / 10), flights: map[digest]*flight{},
+		strangers: make(chan struct{}, cfg.InFlight), acquainted: make(chan struct{}, cfg.InFlight),
 		breaker: breaker{limit: cfg.Failures, pause: cfg.Pause},
 	}
+	c.clock.now = cfg.Now
+	lazy := &lazyClock{clock: &c.clock}
+	c.good = otter.Must(&otter.Options[uint64, *fact]{MaximumSize: cfg.Size, Clock: lazy,
+		ExpiryCalculator: otter.ExpiryWritingFunc(func(e otter.Entry[uint64, *fact]) time.Duration { return time.Duration(e.Value.hard - lazy.NowNano()) })})
+	return c
+}
+
+// Check lists what is wrong with the configuration of the validator behind.
+func (c *Cache) Check() error {
+	if c.cfg.Validator == nil {
+		return errors.New("bearer: CacheConfig.Validator is missing")
+	}
+	if v, ok := c.cfg.Validator.(checker); ok {
+		return v.Check()
+	}
+	return nil
 }
 
 // Validate answers from memory or asks, once for all who ask the same.
 func (c *Cache) Validate(ctx context.Context, token string) (*Token, error) {
-	now := c.cfg.Now().UnixNano()
-	if f, ok := c.good.GetIfPresent(token); ok && now < f.hard {
-		c.hits.Add(1)
-		if now >= f.soft && f.refreshing.CompareAndSwap(false, true) {
-			c.refresh(token, f)
-		}
-		return f.token, nil
+	return c.validateAt(ctx, token, c.clock.nano())
+}
+
+// validateAt is Validate for a caller who has read the clock.
+func (c *Cache) validateAt(ctx context.Context, token string, now int64) (*Token, error) {
+	d := c.key.of(token)
+	if t, known, err := c.recall(token, d, now); known {
+		return t, err
 	}
-	if until, ok := c.bad.GetIfPresent(token); ok && now < until {
-		c.refusals.Add(1)
-		return nil, ErrInvalid
+	return c.wait(ctx, token, d, now)
+}
+
+// recall answers from memory; known is false when there is nothing to answer with.
+func (c *Cache) recall(token string, d digest, now int64) (t *Token, known bool, err error) {
+	if c.bad.has(d, now) {
+		c.counts.refusals.Add(1)
+		return nil, true, ErrInvalid
 	}
-	c.misses.Add(1)
-	f, err := c.join(token, now)
+	f := c.known(d, now)
+	if f == nil {
+		return nil, false, nil
+	}
+	c.counts.hits.Add(1)
+	if soft := f.soft.Load(); now >= soft && f.soft.CompareAndSwap(soft, now+int64(retrySoft)) {
+		c.refresh(token, d)
+	}
+	return f.token, true, nil
+}
+
+// known returns the facts that may still be used, or nil.
+func (c *Cache) known(d digest, now int64) *fact {
+	f, ok := c.good.GetIfPresent(d.high)
+	if !ok || f.low != d.low || now >= f.hard {
+		return nil
+	}
+	return f
+}
+
+// wait joins the question about token for as long as the caller stays.
+func (c *Cache) wait(ctx context.Context, token string, d digest, now int64) (*Token, error) {
+	c.counts.misses.Add(1)
+	f, err := c.join(token, d, now)
 	if err != nil {
 		return nil, err
 	}
@@ -152,63 +202,93 @@ func (c *Cache) Validate(ctx context.Context, token string) (*Token, error) {
 
 // refresh asks anew in the background; a failure leaves the facts until they are
 // too old.
-func (c *Cache) refresh(token string, f *fact) {
-	flight, err := c.join(token, math.MaxInt64)
-	if err != nil {
-		f.refreshing.Store(false)
+func (c *Cache) refresh(token string, d digest) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.flights[d] != nil {
 		return
 	}
-	c.refreshes.Add(1)
-	go func() {
-		<-flight.done
-		f.refreshing.Store(false)
-	}()
+	if _, err := c.begin(token, d, c.acquainted); err == nil {
+		c.counts.refreshes.Add(1)
+	}
 }
 
 // join returns the question about token that is under way, or begins one. It is
 // detached from whoever asked first: his leaving does not fail the others. One
 // that ended since the caller looked is not asked again; now is when he looked.
-func (c *Cache) join(token string, now int64) (*flight, error) {
+func (c *Cache) join(token string, d digest, now int64) (*flight, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if f := c.flights[token]; f != nil {
+	if f := c.flights[d]; f != nil {
 		return f, nil
 	}
-	if f, ok := c.good.GetIfPresent(token); ok && now < f.hard {
+	if f := c.known(d, now); f != nil {
 		return &flight{done: landed, token: f.token}, nil
 	}
-	probe, ok := c.breaker.allow(c.cfg.Now())
+	return c.begin(token, d, c.strangers)
+}
+
+// begin asks, if there is a place and the breaker allows it; c.mu is held.
+func (c *Cache) begin(token string, d digest, places chan struct{}) (*flight, error) {
+	now := c.clock.time()
+	probe, ok := c.breaker.allow(now)
 	if !ok {
-		return nil, ErrBusy
+		return nil, c.busy(now)
 	}
 	select {
-	case c.places <- struct{}{}:
+	case places <- struct{}{}:
 	default:
 		c.breaker.forget(probe)
-		return nil, ErrBusy
+		return nil, c.busy(now)
 	}
 	f := &flight{begun: c.ended.count, done: make(chan struct{})}
-	c.flights[token] = f
-	go c.ask(token, f, probe)
+	c.flights[d] = f
+	go func() {
+		defer func() { <-places }()
+		c.ask(token, d, f, probe)
+	}()
 	return f, nil
 }
 
-func (c *Cache) ask(token string, f *flight, probe bool) {
+// busy is ErrBusy, with the time that a server asked for.
+func (c *Cache) busy(now time.Time) error {
+	c.counts.busy.Add(1)
+	if d := c.breaker.open(now); d > c.cfg.Pause {
+		return fmt.Errorf("%w: %w", ErrBusy, tryAgain(d))
+	}
+	return ErrBusy
+}
+
+func (c *Cache) ask(token string, d digest, f *flight, probe bool) {
 	ctx, cancel := context.WithTimeout(context.Background(), c.cfg.Timeout)
 	defer cancel()
-	defer func() { <-c.places }()
 	defer close(f.done)
+	begun := time.Now()
 	f.token, f.err = call(ctx, c.cfg.Validator, token)
+	c.counts.answered(time.Since(begun), f.err)
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	delete(c.flights, token)
-	c.breaker.report(probe, f.err == nil || errors.Is(f.err, ErrInvalid), c.cfg.Now())
+	delete(c.flights, d)
+	now := c.clock.time()
+	c.breaker.report(probe, definite(f.err), now)
+	if e := (*Error)(nil); errors.As(f.err, &e) && e.Status == http.StatusServiceUnavailable && e.RetryAfter > 0 {
+		c.breaker.rest(e.RetryAfter, now)
+	}
 	// What was revoked while the answer was under way stays revoked.
-	if f.err == nil && c.ended.since(f.begun, token, f.token) {
+	if f.err == nil && c.ended.since(f.begun, d, f.token) {
 		f.token, f.err = nil, ErrInvalid
 		return
 	}
-	c.remember(token, f)
+	c.remember(d, f, now)
+}
+
+// definite reports whether the validator knew an answer.
+func definite(err error) bool {
+	if err == nil || errors.Is(err, ErrInvalid) {
+		return true
+	}
+	var e *Error
+	return errors.As(err, &e) && e.Status >= http.StatusBadRequest && e.Status < http.StatusInternalServerError
 }
 
 // call keeps a validator's panic from taking the program down: it is trouble.
@@ -220,98 +300,68 @@ func call(ctx context.Context, v Validator, token string) (t *Token, err error) 
 	}()
 	t, err = v.Validate(ctx, token)
 	if t == nil && err == nil {
-		err = errors.New("the validator returned neither token nor error")
+		err = errNothingSaid
 	}
 	return t, err
 }
 
+var errNothingSaid = errors.New("the validator returned neither token nor error")
+
 // remember keeps a definite answer; c.mu is held, so that no revocation comes in
 // between.
-func (c *Cache) remember(token string, f *flight) {
-	now := c.cfg.Now()
+func (c *Cache) remember(d digest, f *flight, now time.Time) {
 	switch {
 	case errors.Is(f.err, ErrInvalid):
-		c.good.Invalidate(token)
-		c.bad.Set(token, now.Add(c.cfg.Negative).UnixNano())
+		c.good.Invalidate(d.high)
+		c.bad.add(d, now.Add(c.cfg.Negative).UnixNano())
 	case f.err == nil:
-		hard := now.Add(c.cfg.Hard).UnixNano()
-		if !f.token.Expiry.IsZero() {
-			hard = min(hard, f.token.Expiry.UnixNano())
+		hard := now.Add(c.cfg.Hard)
+		if end := f.token.Expiry; !end.IsZero() && end.Before(hard) {
+			hard = end
 		}
-		c.bad.Invalidate(token)
-		c.good.Set(token, &fact{token: f.token, soft: now.Add(c.cfg.Soft).UnixNano(), hard: hard})
+		if !hard.After(now) {
+			c.good.Invalidate(d.high)
+			return
+		}
+		known := &fact{token: f.token, low: d.low, hard: hard.UnixNano()}
+		known.soft.Store(now.Add(c.cfg.Soft).UnixNano())
+		c.bad.drop(d)
+		c.good.Set(d.high, known)
 	}
 }
 
 // Revoke makes a Cache forget: on the very next request the validator is asked,
 // and an answer that was under way before counts as a refusal.
 func (c *Cache) Revoke(r Revocation) {
+	what := ending{Revocation: r}
+	if r.Token != "" {
+		what.digest, what.Token = c.key.of(r.Token), ""
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.ended.add(r, c.cfg.Now())
-	if r.Token != "" {
-		c.good.Invalidate(r.Token)
+	c.ended.add(what, c.clock.time())
+	if what.digest != (digest{}) {
+		c.good.Invalidate(what.digest.high)
 	}
 	if r.Subject == "" && r.Username == "" && r.ClientID == "" {
 		return
 	}
-	for token, f := range c.good.All() {
-		if r.matches(token, f.token) {
-			c.good.Invalidate(token)
+	for high, f := range c.good.All() {
+		if what.matches(digest{high, f.low}, f.token) {
+			c.good.Invalidate(high)
 		}
 	}
 }
 
-// CacheStats counts since the start.
-type CacheStats struct {
-	Hits      uint64 // answered from facts
-	Refusals  uint64 // answered from remembered refusals
-	Misses    uint64 // waited for an answer
-	Refreshes uint64 // asked anew in the background
-	Size      int    // facts held now
+// lazyClock is the time for otter, which needs it only to give memory back: facts
+// carry their own end. It has no ticks, so that a Cache needs no goroutine.
+type lazyClock struct{ clock *clock }
+
+func (l *lazyClock) NowNano() int64 {
+	if r := l.clock.last.Load(); l.clock.now == nil && r != nil {
+		return r.unix
+	}
+	return l.clock.nano()
 }
 
-// Stats returns the counts.
-func (c *Cache) Stats() CacheStats {
-	return CacheStats{Hits: c.hits.Load(), Refusals: c.refusals.Load(), Misses: c.misses.Load(), Refreshes: c.refreshes.Load(), Size: c.good.EstimatedSize()}
-}
-
-// breaker stops asking a validator that keeps failing. Its user holds a lock.
-type breaker struct {
-	limit   int
-	pause   time.Duration
-	failed  int // in a row
-	until   time.Time
-	probing bool
-}
-
-// allow reports whether a question may be asked, and whether it is the probe.
-func (b *breaker) allow(now time.Time) (probe, ok bool) {
-	if b.failed < b.limit {
-		return false, true
-	}
-	if b.probing || now.Before(b.until) {
-		return false, false
-	}
-	b.probing = true
-	return true, true
-}
-
-// forget takes back a probe that was not asked.
-func (b *breaker) forget(probe bool) {
-	if probe {
-		b.probing = false
-	}
-}
-
-func (b *breaker) report(probe, answered bool, now time.Time) {
-	b.forget(probe)
-	if answered {
-		b.failed = 0
-		return
-	}
-	b.failed = min(b.failed+1, math.MaxInt-1)
-	if b.failed >= b.limit {
-		b.until = now.Add(b.pause)
-	}
-}
+func (*lazyClock) Tick(time.Duration) <-chan time.Time { return nil }

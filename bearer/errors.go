@@ -42,8 +42,15 @@ var (
 	errTwoWays      = invalidRequest("the token was sent in two ways")
 	errNothing      = invalidRequest("the token is missing after the scheme")
 	errForm         = invalidToken("the token has a form that no token has")
+	errUnavailable  = tryAgain(2 * time.Second)
 	errInvalidToken = invalidToken("the token is unknown, expired or revoked")
 )
+
+// tryAgain is a 503 with the time that a server asked for.
+func tryAgain(d time.Duration) *Error {
+	return &Error{Status: http.StatusServiceUnavailable, Code: "temporarily_unavailable",
+		Description: "the token cannot be checked now; try again in a moment", RetryAfter: d}
+}
 
 func invalidToken(text string) *Error {
 	return &Error{Status: http.StatusUnauthorized, Code: "invalid_token", Description: text}
@@ -58,14 +65,14 @@ func invalidRequest(text string) *Error {
 func (s *Server) Deny(w http.ResponseWriter, r *http.Request, err error) {
 	var e *Error
 	if !errors.As(err, &e) {
-		e = s.refusal(r.Context(), err)
+		e = s.told(r.Context(), err)
 	}
 	h := w.Header()
 	if e.Status != http.StatusServiceUnavailable {
 		s.challenge(h, schemeOf(r.Header.Get("Authorization")), e)
 	}
 	if e.RetryAfter > 0 {
-		h.Set("Retry-After", strconv.Itoa(int(e.RetryAfter/time.Second)))
+		h.Set("Retry-After", strconv.FormatInt(int64((e.RetryAfter+time.Second-1)/time.Second), 10))
 	}
 	h.Set("Content-Type", "application/json")
 	h.Set("Cache-Control", "no-store")

@@ -3,7 +3,6 @@ package bearer
 import (
 	"context"
 	"crypto/tls"
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"io"
@@ -14,233 +13,222 @@ import (
 	"strings"
 	"sync"
 	"time"
-
-	jsontext "encoding/json"
-
-	"github.com/go-json-experiment/json"
 )
 
-// Introspection is a Validator that asks an authorization server (RFC 7662). It
-// understands the older Spring dialect too: user_name, lists for scope, and 400
-// invalid_token for a dead token.
+// Introspection is a Validator that asks an authorization server, by RFC 7662 or
+// in one of the ways that servers had before it. It remembers nothing: put Cached
+// in front of it. It must not change while it is in use.
 type Introspection struct {
-	// URL is the endpoint, as security.oauth2.client.checkToken names it. Needed.
+	// URL is the endpoint, as security.oauth2.client.checkToken names it: https, or
+	// http on this machine. Needed.
 	URL string
-	// ClientID and ClientSecret authenticate this program there by HTTP Basic.
+	// Dialect is how the server is asked and how it answers. The zero value asks by
+	// POST and understands RFC 7662 and Spring's check_token.
+	Dialect Dialect
+	// ClientID and ClientSecret are this program's own at the server.
 	ClientID, ClientSecret string
+	// Auth is how they are sent; the zero value is HTTP Basic.
+	Auth ClientAuth
+	// Key signs when Auth is PrivateKeyJWT.
+	Key *ClientKey
+	// TLS configures the connection: the client certificate when Auth is
+	// Certificate, a private authority. Nil means the system's authorities and
+	// TLS 1.2 or later. Not used with Client.
+	TLS *tls.Config
 	// UsernameMembers are the members that may name the user, the first one present
-	// counts. Nil means username, then user_name.
+	// counts. Nil means username, then user_name; in the dialects TokenInfo and
+	// UserInfo preferred_username, email, sub.
 	UsernameMembers []string
 	// Timeout bounds one question in whole. 0 means 1.8 s, so that the caller is
 	// told within two.
 	Timeout time.Duration
-	// Client replaces the HTTP client; it must not follow redirects. Nil means
-	// one of its own.
+	// InsecureHTTP allows plain http to another machine, where everybody between
+	// can read tokens and secrets.
+	InsecureHTTP bool
+	// Client replaces the HTTP client; redirects are not followed with it either.
+	// Nil means one of its own: one second to connect, 64 idle connections, no proxy.
 	Client *http.Client
+	// Now is the clock. Nil means time.Now.
+	Now func() time.Time
 
 	once   sync.Once
 	client *http.Client
+	basic  string
+	signer *signer
+	broken error
+	shares shares
 }
 
 // maxAnswer is the largest answer that is read.
 const maxAnswer = 64 << 10
 
+// Check lists every problem of the configuration. New calls it, also through a
+// Cache or ByIssuer; Validate fails with it.
+func (i *Introspection) Check() error {
+	i.once.Do(i.prepare)
+	return i.broken
+}
+
+// prepare settles what is the same for every question.
+func (i *Introspection) prepare() {
+	i.client = quiet(i.Client, i.TLS)
+	i.basic = basic(i.ClientID, i.ClientSecret)
+	problems := []error{checkAddress("Introspection.URL", i.URL, i.InsecureHTTP)}
+	if i.Dialect > UserInfo || i.Auth > Anonymous {
+		problems = append(problems, errors.New("bearer: Introspection.Dialect or Auth is none that there is"))
+	}
+	if i.Dialect == UserInfo && i.Auth != Basic {
+		problems = append(problems, errors.New("bearer: Introspection.Auth: userinfo is asked with the token alone"))
+	}
+	switch {
+	case i.Auth == PrivateKeyJWT && (i.Key == nil || i.ClientID == ""):
+		problems = append(problems, errors.New("bearer: Introspection.Auth PrivateKeyJWT needs Key and ClientID"))
+	case i.Auth == PrivateKeyJWT:
+		var err error
+		i.signer, err = newSigner(i.ClientID, i.URL, i.Key)
+		problems = append(problems, err)
+	case i.Auth == Certificate && i.Client == nil && !presents(i.TLS):
+		problems = append(problems, errors.New("bearer: Introspection.Auth Certificate needs a certificate in TLS"))
+	}
+	i.broken = errors.Join(problems...)
+}
+
+func presents(c *tls.Config) bool {
+	return c != nil && (len(c.Certificates) > 0 || c.GetClientCertificate != nil)
+}
+
+// checkAddress refuses an address that tokens and secrets must not be sent to.
+func checkAddress(field, address string, insecure bool) error {
+	u, err := url.Parse(address)
+	switch {
+	case err != nil || u.Host == "" || (u.Scheme != "https" && u.Scheme != "http") || u.User != nil || u.Fragment != "":
+		return fmt.Errorf("bearer: %s must be an http(s) URL without user and fragment", field)
+	case u.Scheme == "http" && !insecure && !loopback(u.Hostname()):
+		return fmt.Errorf("bearer: %s is plain http to another machine; use https, or allow it by InsecureHTTP", field)
+	}
+	return nil
+}
+
+func loopback(host string) bool {
+	ip := net.ParseIP(host)
+	return host == "localhost" || strings.HasSuffix(host, ".localhost") || (ip != nil && ip.IsLoopback())
+}
+
+func (i *Introspection) now() time.Time {
+	if i.Now != nil {
+		return i.Now()
+	}
+	return time.Now()
+}
+
 // Validate asks about token. Only a definite answer is one: whatever else comes
 // back, or nothing, is an error that is not ErrInvalid.
 func (i *Introspection) Validate(ctx context.Context, token string) (*Token, error) {
-	i.once.Do(i.prepare)
-	ctx, cancel := context.WithTimeout(ctx, i.timeout())
-	defer cancel()
-	form := url.Values{"token": {token}, "token_type_hint": {"access_token"}}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, i.URL, strings.NewReader(form.Encode()))
-	if err != nil {
-		return nil, errors.New("introspection: the address is wrong")
+	if err := i.Check(); err != nil {
+		return nil, err
 	}
-	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	req.Header.Set("Accept", "application/json")
-	req.Header.Set("Authorization", "Basic "+base64.StdEncoding.EncodeToString(
-		[]byte(url.QueryEscape(i.ClientID)+":"+url.QueryEscape(i.ClientSecret))))
+	timeout := i.Timeout
+	if timeout <= 0 {
+		timeout = 1800 * time.Millisecond
+	}
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	req, err := i.request(ctx, token)
+	if err != nil {
+		return nil, err
+	}
 	resp, err := i.client.Do(req)
 	if err != nil {
-		return nil, fmt.Errorf("introspection: %w", err)
+		return nil, fmt.Errorf("introspection: %w", withoutAddress(err))
 	}
 	defer resp.Body.Close()
 	body, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
 	if err != nil {
 		return nil, fmt.Errorf("introspection: reading the answer: %w", err)
 	}
+	if len(body) > maxAnswer {
+		return nil, errors.New("introspection: the answer is larger than 64 KiB")
+	}
 	return i.read(resp, body)
 }
 
-func (i *Introspection) timeout() time.Duration {
-	if i.Timeout > 0 {
-		return i.Timeout
+// withoutAddress takes the address out of an error of net/http: in the dialect
+// TokenInfo the token is in it.
+func withoutAddress(err error) error {
+	var of *url.Error
+	if errors.As(err, &of) {
+		return of.Err
 	}
-	return 1800 * time.Millisecond
+	return err
 }
 
-// prepare settles the HTTP client.
-func (i *Introspection) prepare() {
-	if i.client = i.Client; i.client == nil {
-		i.client = newClient()
+// quiet returns client, or one of our own, that follows no redirect: that would
+// carry our credentials elsewhere.
+func quiet(client *http.Client, cfg *tls.Config) *http.Client {
+	if client == nil {
+		client = newClient()
+		if cfg != nil {
+			client.Transport.(*http.Transport).TLSClientConfig = cfg.Clone()
+		}
+		return client
 	}
+	c := *client
+	c.CheckRedirect = noRedirect
+	return &c
 }
+
+func noRedirect(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 
 // newClient returns an HTTP client for talking to an authorization server: short
-// dials, many idle connections to the one host, and no redirects, which would
-// carry our credentials elsewhere.
+// dials, many idle connections to the one host, and no redirects.
 func newClient() *http.Client {
 	dialer := &net.Dialer{Timeout: time.Second}
 	return &http.Client{
 		Transport: &http.Transport{
 			DialContext: dialer.DialContext, MaxIdleConns: 64, MaxIdleConnsPerHost: 64, IdleConnTimeout: 90 * time.Second,
-			TLSHandshakeTimeout: 2 * time.Second, TLSClientConfig: &tls.Config{MinVersion: tls.VersionTLS12}, ForceAttemptHTTP2: true,
+			TLSHandshakeTimeout: time.Second, TLSClientConfig: &tls.Config{MinVersion: tls.VersionTLS12}, ForceAttemptHTTP2: true,
+			MaxResponseHeaderBytes: maxAnswer,
 		},
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+		CheckRedirect: noRedirect,
 	}
 }
 
 // read turns an answer into facts.
 func (i *Introspection) read(resp *http.Response, body []byte) (*Token, error) {
-	if len(body) > maxAnswer {
-		return nil, errors.New("introspection: the answer is larger than 64 KiB")
-	}
 	kind, _, _ := mime.ParseMediaType(resp.Header.Get("Content-Type"))
 	isJSON := kind == "application/json" || strings.HasSuffix(kind, "+json")
 	switch {
-	case resp.StatusCode == http.StatusBadRequest && isJSON:
-		return nil, springRefusal(body)
+	case resp.StatusCode == http.StatusTooManyRequests || resp.StatusCode == http.StatusServiceUnavailable:
+		return nil, i.later(resp)
 	case resp.StatusCode != http.StatusOK:
-		return nil, fmt.Errorf("introspection: the server answered %d", resp.StatusCode)
+		return nil, i.refusedBy(resp, isJSON, body)
 	case !isJSON:
 		return nil, errors.New("introspection: the answer is not JSON")
 	}
-	return ParseIntrospection(body, i.UsernameMembers...)
-}
-
-// springRefusal reads 400: only invalid_token is about the token, the rest is
-// about us.
-func springRefusal(body []byte) error {
-	var answer struct {
-		Error string `json:"error"`
-	}
-	if err := json.Unmarshal(body, &answer); err != nil {
-		return errors.New("introspection: the server answered 400 without a reason")
-	}
-	if answer.Error == "invalid_token" {
-		return ErrInvalid
-	}
-	return errors.New("introspection: the server refused our request")
-}
-
-// ParseIntrospection reads an introspection answer (RFC 7662 §2.2). It is strict:
-// member names count with their case, none may come twice, and active must be a
-// JSON boolean — or be absent in an answer that has a client_id and an exp, as
-// Spring's. An inactive token gives ErrInvalid. usernames are the members that
-// may name the user; none means username, then user_name.
-func ParseIntrospection(body []byte, usernames ...string) (*Token, error) {
-	members := map[string]jsontext.RawMessage{}
-	if err := json.Unmarshal(body, &members); err != nil {
-		return nil, errors.New("introspection: the answer is not a JSON object with each member once")
-	}
-	if err := active(members); err != nil {
+	r, err := readAnswer(body)
+	if err != nil {
 		return nil, err
 	}
-	if len(usernames) == 0 {
-		usernames = []string{"username", "user_name"}
-	}
-	r := reader{members: members}
-	t := r.token(usernames)
-	if r.err != nil {
-		return nil, r.err
-	}
-	return t, nil
+	r.shares = &i.shares
+	return i.understand(r)
 }
 
-func active(members map[string]jsontext.RawMessage) error {
-	raw, ok := members["active"]
-	switch {
-	case ok && string(raw) == "true":
-		return nil
-	case ok && string(raw) == "false":
-		return ErrInvalid
-	case !ok && members["client_id"] != nil && members["exp"] != nil:
-		return nil
+// later passes on when the server wants to be asked again.
+func (i *Introspection) later(resp *http.Response) error {
+	err := fmt.Errorf("introspection: the server answered %d", resp.StatusCode)
+	if d := retryAfter(resp.Header.Get("Retry-After"), i.now()); d > 0 {
+		return fmt.Errorf("%w: %w", err, tryAgain(d))
 	}
-	return errors.New("introspection: the answer does not say whether the token is active")
+	return err
 }
 
-// reader takes typed members out of an answer and keeps the first error: an
-// answer with a member of the wrong type is not understood.
-type reader struct {
-	members map[string]jsontext.RawMessage
-	err     error
-}
-
-// token reads the members that introspection answers and JWTs share.
-func (r *reader) token(usernames []string) *Token {
-	t := &Token{Claims: r.members, Subject: r.text("sub"), ClientID: r.text("client_id"), Issuer: r.text("iss"), ID: r.text("jti"),
-		Type: r.text("token_type"), ACR: r.text("acr"), Scopes: r.words("scope"), Audience: r.list("aud"),
-		Expiry: r.time("exp"), IssuedAt: r.time("iat"), NotBefore: r.time("nbf"), AuthTime: r.time("auth_time")}
-	t.Confirmation = r.members["cnf"]
-	for _, name := range usernames {
-		if t.Username = r.text(name); t.Username != "" {
-			break
-		}
+// retryAfter reads seconds or a date (RFC 9110 §10.2.3); 0 means none.
+func retryAfter(text string, now time.Time) time.Duration {
+	if d, err := time.ParseDuration(text + "s"); err == nil && !strings.ContainsAny(text, "hmsµun.") {
+		return min(max(d, 0), maxRest)
 	}
-	return t
-}
-
-func (r *reader) into(name string, v any) bool {
-	raw, ok := r.members[name]
-	if !ok || string(raw) == "null" {
-		return false
+	if at, err := http.ParseTime(text); err == nil {
+		return min(max(at.Sub(now), 0), maxRest)
 	}
-	if err := json.Unmarshal(raw, v); err != nil {
-		if r.err == nil {
-			r.err = fmt.Errorf("introspection: the member %s has the wrong type", name)
-		}
-		return false
-	}
-	return true
-}
-
-func (r *reader) text(name string) (s string) {
-	r.into(name, &s)
-	return s
-}
-
-// list reads a string or a list of them.
-func (r *reader) list(name string) []string {
-	if raw := r.members[name]; len(raw) > 0 && raw[0] == '[' {
-		var list []string
-		r.into(name, &list)
-		return list
-	}
-	if s := r.text(name); s != "" {
-		return []string{s}
-	}
-	return nil
-}
-
-// words reads a space-separated string or, as Spring sends it, a list.
-func (r *reader) words(name string) []string {
-	return strings.Fields(strings.Join(r.list(name), " "))
-}
-
-// lastSecond is the end of the year 9999; what lies past it is no date.
-const lastSecond = 253402300799
-
-func (r *reader) time(name string) time.Time {
-	var n float64
-	if !r.into(name, &n) {
-		return time.Time{}
-	}
-	if n < 0 || n > lastSecond {
-		if r.err == nil {
-			r.err = fmt.Errorf("introspection: the member %s is no date", name)
-		}
-		return time.Time{}
-	}
-	return time.Unix(int64(n), 0)
+	return 0
 }

@@ -4,12 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
 	"time"
-
-	jsontext "encoding/json"
 
 	"github.com/go-jose/go-jose/v4"
 	"github.com/go-json-experiment/json"
@@ -102,11 +101,10 @@ func (v *JWT) Validate(ctx context.Context, token string) (*Token, error) {
 	if err != nil {
 		return nil, err
 	}
-	members := map[string]jsontext.RawMessage{}
-	if err := json.Unmarshal(payload, &members); err != nil {
+	r := &reader{}
+	if err := json.Unmarshal(payload, &r.members); err != nil || r.members == nil {
 		return nil, ErrInvalid
 	}
-	r := reader{members: members}
 	t := r.token(v.cfg.UsernameMembers)
 	// A JWT's type is in its header; a claim of that name says nothing.
 	t.Type = ""
@@ -182,6 +180,17 @@ func (b ByIssuer) Validate(ctx context.Context, token string) (*Token, error) {
 		return nil, ErrInvalid
 	}
 	return v.Validate(ctx, token)
+}
+
+// Check lists what is wrong with the configurations of the validators.
+func (b ByIssuer) Check() error {
+	var problems []error
+	for _, v := range append(slices.Collect(maps.Values(b.Issuers)), b.Opaque) {
+		if c, ok := v.(checker); ok {
+			problems = append(problems, c.Check())
+		}
+	}
+	return errors.Join(problems...)
 }
 
 // Revoke tells every validator that remembers.

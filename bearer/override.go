@@ -220,7 +220,7 @@ func (v *HTTPValidator) post(ctx context.Context, body []byte) (*Token, error) {
 	}
 	resp, err := v.cfg.Client.Do(req)
 	if err != nil {
-		return nil, fmt.Errorf("validation endpoint: %w", err)
+		return nil, fmt.Errorf("validation endpoint: %w", withoutAddress(err))
 	}
 	defer resp.Body.Close()
 	return v.read(resp)

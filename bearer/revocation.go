@@ -11,8 +11,14 @@ type Revocation struct {
 	ClientID string // the "client_id" of tokens
 }
 
-func (r Revocation) matches(token string, t *Token) bool {
-	return (r.Token != "" && r.Token == token) || (r.Subject != "" && r.Subject == t.Subject) ||
+// ending is a Revocation whose token is a digest.
+type ending struct {
+	Revocation
+	digest digest
+}
+
+func (r *ending) matches(d digest, t *Token) bool {
+	return (r.digest != digest{} && r.digest == d) || (r.Subject != "" && r.Subject == t.Subject) ||
 		(r.Username != "" && r.Username == t.Username) || (r.ClientID != "" && r.ClientID == t.ClientID)
 }
 
@@ -39,27 +45,25 @@ type ended struct {
 type endedAt struct {
 	number uint64
 	at     time.Time
-	what   Revocation
+	what   ending
 }
 
 // keepEnded is longer than any question takes.
 const keepEnded = time.Minute
 
-func newEnded() ended { return ended{} }
-
-func (e *ended) add(r Revocation, now time.Time) {
+func (e *ended) add(what ending, now time.Time) {
 	for len(e.list) > 0 && now.Sub(e.list[0].at) > keepEnded {
 		e.list = e.list[1:]
 	}
 	e.count++
-	e.list = append(e.list, endedAt{e.count, now, r})
+	e.list = append(e.list, endedAt{e.count, now, what})
 }
 
 // since reports whether a token was revoked after the given number of
 // revocations.
-func (e *ended) since(number uint64, token string, t *Token) bool {
+func (e *ended) since(number uint64, d digest, t *Token) bool {
 	for i := len(e.list) - 1; i >= 0 && e.list[i].number > number; i-- {
-		if e.list[i].what.matches(token, t) {
+		if e.list[i].what.matches(d, t) {
 			return true
 		}
 	}

@@ -66,11 +66,14 @@ func newRoute(options []Option) *route {
 // for, and nil when it lacks nothing. It is for programs that choose by
 // themselves what a request needs; Require does it for its route.
 func (s *Server) Authorize(t *Token, options ...Option) error {
-	return newRoute(options).check(t, s.cfg.Now())
+	if refused := newRoute(options).check(t, s.clock.time()); refused != nil {
+		return refused
+	}
+	return nil
 }
 
 // check decides from the facts; it runs on every request.
-func (n *route) check(t *Token, now time.Time) error {
+func (n *route) check(t *Token, now time.Time) *Error {
 	for _, scope := range n.scopes {
 		if !t.HasScope(scope) {
 			return n.lacksScope(n.scopes)
@@ -89,14 +92,14 @@ func (n *route) check(t *Token, now time.Time) error {
 	return n.checkSignIn(t, now)
 }
 
-func (n *route) lacksScope(scopes []string) error {
+func (n *route) lacksScope(scopes []string) *Error {
 	return &Error{Status: http.StatusForbidden, Code: "insufficient_scope",
 		Description: "the token does not have the scope that this needs", Scope: strings.Join(scopes, " ")}
 }
 
 // checkSignIn is RFC 9470: the token is good, but the sign-in behind it is too
 // weak or too old.
-func (n *route) checkSignIn(t *Token, now time.Time) error {
+func (n *route) checkSignIn(t *Token, now time.Time) *Error {
 	weak := len(n.acr) > 0 && !slices.Contains(n.acr, t.ACR)
 	old := n.maxAge > 0 && (t.AuthTime.IsZero() || now.Sub(t.AuthTime) > n.maxAge+signInLeeway)
 	if !weak && !old {

@@ -40,9 +40,13 @@ type Config struct {
 	// Body writes the body of a refusal, after status and headers are set. Nil
 	// means a short JSON object with error and error_description.
 	Body func(w http.ResponseWriter, r *http.Request, e *Error)
-	// Log receives refusals and failures, never a token. Nil means
+	// Log receives one event for each request at level debug, and at level warn,
+	// once a second at most, why tokens cannot be checked; never a token. Nil means
 	// slog.Default().
 	Log *slog.Logger
+	// Observe is told how each request ended, before it is answered. It must be
+	// quick. Nil means nobody is.
+	Observe func(ctx context.Context, e Event)
 	// Now is the clock. Nil means time.Now.
 	Now func() time.Time
 }
@@ -53,7 +57,14 @@ type Server struct {
 	metadata string        // the address of the RFC 9728 document
 	dpop     *dpop         // nil: refused
 	certs    *certificates // nil: refused
+	cache    *Cache        // the validator, when it is one that keeps the same time
+	clock    clock
+	outcomes outcomes
+	troubles troubles
 }
+
+// checker is a validator that knows what is wrong with its configuration.
+type checker interface{ Check() error }
 
 // expiryLeeway is how long a token outlives its end, for clocks that differ.
 const expiryLeeway = 5 * time.Second
@@ -63,6 +74,9 @@ func New(cfg Config) (*Server, error) {
 	var problems []error
 	if cfg.Validator == nil {
 		problems = append(problems, errors.New("bearer: Config.Validator is missing"))
+	}
+	if v, ok := cfg.Validator.(checker); ok {
+		problems = append(problems, v.Check())
 	}
 	if strings.ContainsAny(cfg.Realm, "\"\\\r\n") {
 		problems = append(problems, errors.New("bearer: Config.Realm has a quote, a backslash or a line break"))
@@ -76,13 +90,14 @@ func New(cfg Config) (*Server, error) {
 	if cfg.Log == nil {
 		cfg.Log = slog.Default()
 	}
-	if cfg.Now == nil {
-		cfg.Now = time.Now
-	}
 	if cfg.Body == nil {
 		cfg.Body = writeBody
 	}
 	s := &Server{cfg: cfg}
+	if cache, ok := cfg.Validator.(*Cache); ok && cfg.Now == nil && cache.cfg.Now == nil {
+		s.cache = cache
+	}
+	s.clock.now = cfg.Now
 	if cfg.Resource != "" {
 		u, err := url.Parse(cfg.Resource)
 		if err != nil || u.Host == "" || u.Fragment != "" {
@@ -93,7 +108,7 @@ func New(cfg Config) (*Server, error) {
 	}
 	var err error
 	if cfg.DPoP != nil {
-		s.dpop, err = newDPoP(*cfg.DPoP, cfg.Resource, cfg.Now)
+		s.dpop, err = newDPoP(*cfg.DPoP, cfg.Resource, s.clock.time)
 		problems = append(problems, err)
 	}
 	if cfg.Certificates != nil {
@@ -108,12 +123,9 @@ func New(cfg Config) (*Server, error) {
 func (s *Server) Require(next http.Handler, options ...Option) http.Handler {
 	need := newRoute(options)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		token, err := s.Authenticate(r)
-		if err == nil {
-			err = need.check(token, s.cfg.Now())
-		}
-		if err != nil {
-			s.Deny(w, r, err)
+		token, refused := s.settle(r, need)
+		if refused != nil {
+			s.Deny(w, r, refused)
 			return
 		}
 		if s.dpop != nil && schemeOf(r.Header.Get("Authorization")) == dpopScheme {
@@ -125,62 +137,119 @@ func (s *Server) Require(next http.Handler, options ...Option) http.Handler {
 
 // Authenticate returns the request's token, or an *Error.
 func (s *Server) Authenticate(r *http.Request) (*Token, error) {
-	how, raw, err := s.credentials(r)
-	if err != nil {
-		return nil, err
+	t, refused := s.settle(r, &noNeeds)
+	if refused != nil {
+		return nil, refused
 	}
-	return s.authenticate(r.Context(), r, how, raw)
+	return t, nil
+}
+
+var noNeeds route
+
+// settle decides about a request and tells those who watch.
+func (s *Server) settle(r *http.Request, need *route) (t *Token, refused *Error) {
+	watch := s.watch(r.Context())
+	how, raw, refused := s.credentials(r)
+	if refused == nil {
+		t, refused = s.authenticate(r.Context(), r, how, raw, need, &watch)
+	}
+	s.settled(r.Context(), &watch, t, refused)
+	return t, refused
 }
 
 // AuthenticateToken is Authenticate for callers without an HTTP request, such as
 // gRPC: raw is the token alone. A token that is bound to a key or a certificate is
 // refused, since nothing here can prove that the caller holds it.
 func (s *Server) AuthenticateToken(ctx context.Context, raw string) (*Token, error) {
+	watch := s.watch(ctx)
+	t, refused := (*Token)(nil), (*Error)(nil)
 	switch {
 	case raw == "":
-		return nil, errNoToken
-	case len(raw) > maxToken || !b64token(raw):
-		return nil, errForm
+		refused = errNoToken
+	case len(raw) > maxToken:
+		refused = errForm
+	default:
+		t, refused = s.authenticate(ctx, nil, bearerScheme, raw, &noNeeds, &watch)
 	}
-	return s.authenticate(ctx, nil, bearerScheme, raw)
+	s.settled(ctx, &watch, t, refused)
+	if refused != nil {
+		return nil, refused
+	}
+	return t, nil
 }
 
-// authenticate asks the validator and checks what holds on every route. r is nil
-// when there is no request.
-func (s *Server) authenticate(ctx context.Context, r *http.Request, how scheme, raw string) (*Token, error) {
-	t, err := s.ask(ctx, r, raw)
-	if err == nil && t == nil {
-		err = errors.New("bearer: the validator returned neither token nor error")
+// authenticate asks the validator and checks what holds on every route, and what
+// this one needs. r is nil when there is no request.
+func (s *Server) authenticate(ctx context.Context, r *http.Request, how scheme, raw string, need *route, watch *watch) (*Token, *Error) {
+	now := s.clock.nano()
+	t, refused := s.facts(ctx, r, raw, now, watch)
+	if refused != nil {
+		return nil, refused
 	}
-	if err != nil {
-		return nil, s.told(ctx, err)
-	}
-	if err := s.stands(t, how); err != nil {
-		return nil, err
+	at := time.Unix(0, now)
+	if refused := s.stands(t, how, at); refused != nil {
+		return nil, refused
 	}
 	if err := s.bound(r, how, raw, t); err != nil {
+		return nil, s.told(ctx, err)
+	}
+	if refused := need.check(t, at); refused != nil {
+		return nil, refused
+	}
+	return t, nil
+}
+
+// facts remembers or asks what the token is, if it has the form of one. One that
+// is remembered had it.
+func (s *Server) facts(ctx context.Context, r *http.Request, raw string, now int64, watch *watch) (*Token, *Error) {
+	if s.cache == nil {
+		if !b64token(raw) {
+			return nil, errForm
+		}
+		t, err := s.ask(ctx, r, raw)
+		return s.answer(ctx, t, err)
+	}
+	d := s.cache.key.of(raw)
+	t, known, err := s.cache.recall(raw, d, now)
+	switch {
+	case known && err == nil:
+		watch.cached = true
+		return t, nil
+	case known:
+		watch.cached = true
+		return nil, errInvalidToken
+	case !b64token(raw):
+		return nil, errForm
+	}
+	t, err = s.cache.wait(ctx, raw, d, now)
+	return s.answer(ctx, t, err)
+}
+
+// answer gives what a validator returned the form that callers know.
+func (s *Server) answer(ctx context.Context, t *Token, err error) (*Token, *Error) {
+	if err == nil && t == nil {
+		err = errNothingSaid
+	}
+	if err != nil {
 		return nil, s.told(ctx, err)
 	}
 	return t, nil
 }
 
 // told gives an error the form that Deny knows.
-func (s *Server) told(ctx context.Context, err error) error {
+func (s *Server) told(ctx context.Context, err error) *Error {
 	var e *Error
-	if errors.As(err, &e) && e.Status >= http.StatusBadRequest {
+	switch {
+	case errors.Is(err, ErrInvalid):
+		return errInvalidToken
+	case errors.As(err, &e) && e.Status >= http.StatusBadRequest && e.Status != http.StatusServiceUnavailable:
 		return e
 	}
-	return s.refusal(ctx, err)
-}
-
-// refusal turns a validator's error into one for the caller.
-func (s *Server) refusal(ctx context.Context, err error) *Error {
-	if errors.Is(err, ErrInvalid) {
-		return errInvalidToken
+	s.trouble(ctx, err)
+	if e != nil && e.RetryAfter > 0 {
+		return tryAgain(e.RetryAfter)
 	}
-	s.cfg.Log.WarnContext(ctx, "token not checked", "error", err)
-	return &Error{Status: http.StatusServiceUnavailable, Code: "temporarily_unavailable",
-		Description: "the token cannot be checked now; try again in a moment", RetryAfter: 2 * time.Second}
+	return errUnavailable
 }
 
 // HasBearer reports whether the request's Authorization header is of the Bearer
@@ -195,7 +264,7 @@ const maxToken = 8 << 10
 
 // credentials takes the token out of the Authorization header, the only place
 // where it is read (RFC 6750 §2: one method per request; §2.3 warns of queries).
-func (s *Server) credentials(r *http.Request) (how scheme, token string, err error) {
+func (s *Server) credentials(r *http.Request) (how scheme, token string, refused *Error) {
 	headers := r.Header["Authorization"]
 	switch {
 	case len(headers) == 0:
@@ -205,19 +274,33 @@ func (s *Server) credentials(r *http.Request) (how scheme, token string, err err
 	case r.URL.RawQuery != "" && strings.Contains(r.URL.RawQuery, "access_token") && r.URL.Query().Has("access_token"):
 		return noScheme, "", errTwoWays
 	}
-	_, token, found := strings.Cut(headers[0], " ")
-	how = schemeOf(headers[0])
+	how, token, found := split(headers[0])
 	if how == noScheme || (how == dpopScheme && s.dpop == nil) {
 		return noScheme, "", errNoToken // also for "Bearer<token>", which is a scheme nobody knows
 	}
-	token = strings.Trim(token, " ")
-	if !found || token == "" {
+	if !found {
 		return how, "", errNothing
 	}
-	if len(token) > maxToken || !b64token(token) {
+	if len(token) > maxToken {
 		return how, "", errForm
 	}
 	return how, token, nil
+}
+
+// split reads an Authorization header; found is false when nothing is behind the
+// scheme.
+func split(header string) (how scheme, token string, found bool) {
+	const usual = "Bearer "
+	if len(header) > len(usual) && header[:len(usual)] == usual {
+		how, token = bearerScheme, header[len(usual):]
+	} else {
+		how = schemeOf(header)
+		_, token, _ = strings.Cut(header, " ")
+	}
+	if token != "" && (token[0] == ' ' || token[len(token)-1] == ' ') {
+		token = strings.Trim(token, " ")
+	}
+	return how, token, token != ""
 }
 
 // inToken are the characters of a b64token, but for its padding.

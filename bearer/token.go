@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"time"
+
+	jsonv2 "github.com/go-json-experiment/json"
 )
 
 // Token is what is known about a checked access token: facts, never a verdict.
@@ -44,8 +46,20 @@ type Token struct {
 	// Principal is what the validator already knows of the user in this program's
 	// own terms, to save a second look; nil otherwise.
 	Principal any
-	// Claims holds every member of the answer as it came, by name.
-	Claims map[string]json.RawMessage
+	// Claims is a JSON object with the members of the answer that have no field
+	// here; nil when there are none. Claim reads one.
+	Claims json.RawMessage
+}
+
+// Claim reads the member name of Claims into v and reports whether it is there and
+// of v's type.
+func (t *Token) Claim(name string, v any) bool {
+	var members map[string]json.RawMessage
+	if len(t.Claims) == 0 || jsonv2.Unmarshal(t.Claims, &members) != nil {
+		return false
+	}
+	raw, ok := members[name]
+	return ok && jsonv2.Unmarshal(raw, v) == nil
 }
 
 // HasScope reports whether scope was granted.

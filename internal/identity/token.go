@@ -120,15 +120,15 @@ func joinGroups(ctx context.Context, tx *store.Tx, userID int64, names []string)
 
 // claimText reads a claim that is text; anything else is none.
 func claimText(t *bearer.Token, name string) (text string) {
-	_ = json.Unmarshal(t.Claims[name], &text) // another type stays ""
+	t.Claim(name, &text)
 	return text
 }
 
 // claimWords reads a claim that is a list of texts or one text with spaces. A name
 // with dots that is no claim itself is a path, such as realm_access.roles.
 func claimWords(t *bearer.Token, name string) []string {
-	raw, ok := t.Claims[name]
-	if !ok {
+	var raw json.RawMessage
+	if !t.Claim(name, &raw) {
 		raw = claimAt(t.Claims, name)
 	}
 	var list []string
@@ -140,14 +140,11 @@ func claimWords(t *bearer.Token, name string) []string {
 	return strings.Fields(text)
 }
 
-func claimAt(claims map[string]json.RawMessage, path string) json.RawMessage {
+func claimAt(object json.RawMessage, path string) json.RawMessage {
 	first, rest, nested := strings.Cut(path, ".")
-	if !nested {
-		return claims[first]
+	members := map[string]json.RawMessage{}
+	if json.Unmarshal(object, &members) != nil || !nested {
+		return members[first]
 	}
-	inner := map[string]json.RawMessage{}
-	if json.Unmarshal(claims[first], &inner) != nil {
-		return nil
-	}
-	return claimAt(inner, rest)
+	return claimAt(members[first], rest)
 }
