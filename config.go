@@ -138,6 +138,10 @@ type OAuthConfig struct {
 	// registered: jwks_uri, sector_identifier_uri. All others must be public.
 	// sluice.oauth.fetch-private-hosts, with commas. Empty means none.
 	FetchPrivateHosts []string
+	// InsecureOpenRegistration lets anybody register clients that sign users in,
+	// without an initial access token. sluice.insecure-open-registration. Default
+	// false.
+	InsecureOpenRegistration bool
 	// InsecureLoopbackFetch lets it fetch from this very machine, by http too. Who
 	// may register clients can make the server call what listens there.
 	// sluice.insecure-loopback-fetch. Default false.

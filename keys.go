@@ -49,6 +49,7 @@ var keys = []key{
 	{name: "sluice.oauth.ignore-public-client-secret", set: flag(func(c *Config) *bool { return &c.OAuth.IgnorePublicClientSecret })},
 	{name: "sluice.oauth.password-error-401", set: flag(func(c *Config) *bool { return &c.OAuth.PasswordError401 })},
 	{name: "sluice.oauth.fetch-private-hosts", set: list(func(c *Config) *[]string { return &c.OAuth.FetchPrivateHosts })},
+	{name: "sluice.insecure-open-registration", set: flag(func(c *Config) *bool { return &c.OAuth.InsecureOpenRegistration })},
 	{name: "sluice.insecure-loopback-fetch", set: flag(func(c *Config) *bool { return &c.OAuth.InsecureLoopbackFetch })},
 	{name: "authentication.oauth.jwt", set: flag(func(c *Config) *bool { return &c.OAuth.JWT })},
 	{name: "authentication.oauth.corsFilter", set: flag(func(c *Config) *bool { return &c.OAuth.CORSFilter })},

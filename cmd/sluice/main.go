@@ -45,6 +45,11 @@ type commands struct {
 		List   clientList   `cmd:"" help:"List clients."`
 		Delete clientDelete `cmd:"" help:"Remove a client and everything that was issued to it."`
 		Secret clientSecret `cmd:"" help:"Give a client another secret."`
+		Token  struct {
+			Create tokenCreate `cmd:"" help:"Make a token that registers clients."`
+			List   tokenList   `cmd:"" help:"List the tokens."`
+			Revoke tokenRevoke `cmd:"" help:"End a token; the clients that registered with it stay."`
+		} `cmd:"" help:"Initial access tokens: whoever holds one may register clients (RFC 7591)."`
 	} `cmd:"" help:"Clients: the applications that ask for tokens."`
 	Key struct {
 		List      keyList      `cmd:"" help:"List signing keys."`

@@ -84,15 +84,19 @@ func (s *Service) CreateClient(ctx context.Context, c Client, secret string) (ge
 	if err := c.check(); err != nil {
 		return "", err
 	}
-	now := store.Millis(s.now())
-	_, err = s.db.Exec(ctx, `INSERT INTO clients (id, name, secret_hash, grant_types, redirect_uris, scope, token_format,
+	return generated, c.insert(ctx, s.db, s.now())
+}
+
+// insert keeps a new client, with its secret.
+func (c *Client) insert(ctx context.Context, q store.Querier, now time.Time) error {
+	_, err := q.Exec(ctx, `INSERT INTO clients (id, name, secret_hash, grant_types, redirect_uris, scope, token_format,
 		access_ttl, refresh_ttl, skip_consent, introspect, metadata, created_at, updated_at)
 		VALUES ($1, $2, $12, $3, $4, $5, $6, $7, $8, $9, $10, $11, $13, $13)`,
-		append(c.values(), c.secret, now)...)
+		append(c.values(), c.secret, store.Millis(now))...)
 	if fault.Is(err, fault.Conflict) {
-		return "", fault.New(fault.Conflict, "a client %q exists already", c.ID)
+		return fault.New(fault.Conflict, "a client %q exists already", c.ID)
 	}
-	return generated, err
+	return err
 }
 
 // values are the columns of a client from id to metadata, without its secret.
@@ -116,9 +120,14 @@ func (s *Service) UpdateClient(ctx context.Context, c Client) error {
 	if err := c.check(); err != nil {
 		return err
 	}
-	n, err := s.db.Exec(ctx, `UPDATE clients SET name = $2, grant_types = $3, redirect_uris = $4, scope = $5,
+	return c.update(ctx, s.db, s.now())
+}
+
+// update keeps everything of a client but its secret.
+func (c *Client) update(ctx context.Context, q store.Querier, now time.Time) error {
+	n, err := q.Exec(ctx, `UPDATE clients SET name = $2, grant_types = $3, redirect_uris = $4, scope = $5,
 		token_format = $6, access_ttl = $7, refresh_ttl = $8, skip_consent = $9, introspect = $10, metadata = $11, updated_at = $12
-		WHERE id = $1`, append(c.values(), store.Millis(s.now()))...)
+		WHERE id = $1`, append(c.values(), store.Millis(now))...)
 	if err == nil && n == 0 {
 		err = fault.New(fault.NotFound, "there is no client %q", c.ID)
 	}

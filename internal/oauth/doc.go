@@ -10,6 +10,7 @@
 //	/oauth/introspect           RFC 7662
 //	/oauth/check_token          the older Spring dialect of the same
 //	/oauth/revoke               RFC 7009
+//	/oauth/register             RFC 7591 and, with a client's id behind it, RFC 7592
 //	/oauth/userinfo             OpenID Connect Core §5.3
 //	/oauth/jwks                 RFC 7517
 //	/.well-known/…              RFC 8414 and OpenID Connect Discovery

@@ -26,6 +26,7 @@ type document struct {
 	Revocation             string   `json:"revocation_endpoint"`
 	UserInfo               string   `json:"userinfo_endpoint"`
 	JWKS                   string   `json:"jwks_uri"`
+	Registration           string   `json:"registration_endpoint"`
 	ResponseTypes          []string `json:"response_types_supported"`
 	ResponseModes          []string `json:"response_modes_supported"`
 	GrantTypes             []string `json:"grant_types_supported"`
@@ -60,6 +61,7 @@ func (s *Service) metadata(w http.ResponseWriter, _ *http.Request) {
 		Revocation:           base + "/oauth/revoke",
 		UserInfo:             base + "/oauth/userinfo",
 		JWKS:                 base + "/oauth/jwks",
+		Registration:         s.registrationEndpoint(),
 		ResponseTypes:        []string{"code", "token", "id_token", "id_token token"},
 		ResponseModes:        []string{"query", "fragment", "form_post"},
 		GrantTypes:           []string{AuthorizationCode, Password, ClientCredentials, RefreshToken, Implicit},

@@ -44,6 +44,8 @@ type Config struct {
 	IgnorePublicSecret bool
 	// PasswordError401 answers 401 instead of 400 for a user's wrong password.
 	PasswordError401 bool
+	// OpenRegistration lets anybody register clients, within DefaultPolicy.
+	OpenRegistration bool
 	// PrivateHosts may have addresses of inner networks when the server fetches
 	// what a registration names (jwks_uri and the like); others must be public.
 	PrivateHosts []string
@@ -118,6 +120,8 @@ func (s *Service) Register(mux *http.ServeMux) {
 	mux.Handle("/oauth/introspect", s.post(s.introspect))
 	mux.Handle("/oauth/check_token", s.post(s.checkToken))
 	mux.Handle("/oauth/revoke", s.post(s.revoke))
+	mux.HandleFunc("/oauth/register", s.register)
+	mux.HandleFunc("/oauth/register/{client}", s.manage)
 	mux.Handle("GET /oauth/userinfo", s.userinfo)
 	mux.Handle("POST /oauth/userinfo", s.userinfo)
 	mux.HandleFunc("GET /oauth/jwks", s.jwks)
