@@ -148,38 +148,6 @@ type OAuthConfig struct {
 	InsecureLoopbackFetch bool
 }
 
-// BearerConfig is how API calls are checked.
-type BearerConfig struct {
-	// Enabled is whether OAuth 2 is the way to call the API. When false, HTTP Basic
-	// is on and CheckToken is not used; tokens of this very server go on working.
-	// security.oauth2.authentication.enabled. Default true.
-	Enabled bool
-	// CheckToken is the introspection endpoint of another authorization server;
-	// empty means this server. security.oauth2.client.checkToken.
-	CheckToken string
-	// ClientID and ClientSecret authenticate at CheckToken.
-	// security.oauth2.client.clientId, security.oauth2.client.clientSecret.
-	ClientID, ClientSecret string
-	// UsernameAttributes are the members of CheckToken's answer that may name the
-	// user; the first one present counts. security.oauth2.client.usernameAttribute,
-	// with commas. Empty means username, then user_name.
-	UsernameAttributes []string
-	// InsecureIntrospection allows CheckToken to be plain http to another host.
-	// sluice.insecure-introspection. Default false.
-	InsecureIntrospection bool
-	// BasicAuth says whether HTTP Basic works; nil means exactly when Enabled is
-	// false. security.oauth2.basicAuth.enabled.
-	BasicAuth *bool
-}
-
-// Basic reports whether HTTP Basic works at the API.
-func (b BearerConfig) Basic() bool {
-	if b.BasicAuth != nil {
-		return *b.BasicAuth
-	}
-	return !b.Enabled
-}
-
 // UsersConfig is how the user that a token names is found.
 type UsersConfig struct {
 	// UseExternalID matches the external id instead of the e-mail address.
@@ -368,21 +336,6 @@ func masterKey(text string) (*oauth.MasterKey, error) {
 		return nil, nil
 	}
 	return oauth.ParseMasterKey(text)
-}
-
-func (c Config) validateBearer(p *problems) {
-	b := c.Bearer
-	if b.CheckToken == "" || !b.Enabled {
-		return
-	}
-	const key = "security.oauth2.client."
-	u, err := url.Parse(b.CheckToken)
-	bad := err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") || u.User != nil || u.Fragment != ""
-	p.add(bad, key+"checkToken", "it must be the http(s) URL of an introspection endpoint, without user and fragment")
-	p.add(!bad && u.Scheme == "http" && !loopbackHost(u.Hostname()) && !b.InsecureIntrospection, key+"checkToken",
-		"tokens and the client's secret would cross the network in the clear to %s; use https, or set sluice.insecure-introspection=true", u.Host)
-	p.add(b.ClientID == "", key+"clientId", "it is needed with checkToken")
-	p.add(b.ClientSecret == "", key+"clientSecret", "it is needed with checkToken and must not be empty")
 }
 
 func (c Config) validateCORS(p *problems) {

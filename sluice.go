@@ -100,7 +100,7 @@ func (s *Server) build(ctx context.Context, options []Option) error {
 		return err
 	}
 	var err error
-	if s.check, err = s.bearerServer(s.validator()); err != nil {
+	if s.check, err = s.bearerServer(); err != nil {
 		return err
 	}
 	if err := s.mount(); err != nil {
@@ -129,7 +129,7 @@ func (s *Server) openRooms(ctx context.Context) (err error) {
 	if s.pages, err = page.New(page.Config{Secure: secure, Log: s.log}); err != nil {
 		return err
 	}
-	if s.cfg.Role == RoleGateway && (s.foreign() || s.own != nil) {
+	if s.cfg.Role == RoleGateway && (s.cfg.Bearer.elsewhere() || s.own != nil) {
 		return nil
 	}
 	if s.db, err = openStore(ctx, s.cfg, s.log); err != nil {
@@ -176,38 +176,6 @@ func openStore(ctx context.Context, cfg Config, log *slog.Logger) (*store.DB, er
 
 func openUnmigrated(ctx context.Context, cfg Config, log *slog.Logger) (*store.DB, error) {
 	return store.Open(ctx, store.Config{URL: cfg.Database, Path: filepath.Join(cfg.Data, "sluice.db"), Log: log})
-}
-
-// foreign reports whether tokens are checked at another authorization server.
-func (s *Server) foreign() bool { return s.cfg.Bearer.Enabled && s.cfg.Bearer.CheckToken != "" }
-
-// validator is the check that the configuration asks for.
-func (s *Server) validator() bearer.Validator {
-	if s.own != nil {
-		return s.own
-	}
-	if !s.foreign() {
-		return s.auth
-	}
-	b := s.cfg.Bearer
-	return bearer.Cached(&bearer.Introspection{URL: b.CheckToken, ClientID: b.ClientID, ClientSecret: b.ClientSecret,
-		UsernameMembers: b.UsernameAttributes, InsecureHTTP: b.InsecureIntrospection})
-}
-
-// resource is the REST API's own name (RFC 9728): the "aud" of our tokens.
-func (s *Server) resource() string { return s.cfg.issuer() + "/activiti-app" }
-
-func (s *Server) bearerServer(v bearer.Validator) (*bearer.Server, error) {
-	cfg := bearer.Config{
-		Validator: v, Realm: "sluice", Resource: s.resource(), Log: s.log, Now: s.now,
-		Body: func(w http.ResponseWriter, _ *http.Request, e *bearer.Error) {
-			api.WriteErrorBody(w, e.Status, e.Description)
-		},
-	}
-	if !s.foreign() {
-		cfg.AuthorizationServers = []string{s.cfg.issuer()}
-	}
-	return bearer.New(cfg)
 }
 
 // mount builds the handlers that the role asks for.
