@@ -1,7 +1,10 @@
 package sluice_test
 
 import (
+	"crypto/ed25519"
+	"crypto/x509"
 	"encoding/json"
+	"encoding/pem"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -194,26 +197,42 @@ func TestBoundTokenStory(t *testing.T) {
 func TestCheckSettings(t *testing.T) {
 	t.Parallel()
 	file := write(t, t.TempDir(), "jwks.json", string(bearertest.JWKS(bearertest.NewKey(t, "ES256"))))
+	const check = "security.oauth2.client.checkToken=https://x/i\n"
+	der, err := x509.MarshalPKCS8PrivateKey(ed25519.NewKeyFromSeed(make([]byte, ed25519.SeedSize)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	secret := write(t, t.TempDir(), "key.pem", string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})))
 	for text, part := range map[string]string{
-		"security.oauth2.override.url=https://x/v":                                                                                 "",
-		"security.oauth2.override.url=http://localhost:1/v":                                                                        "",
-		"security.oauth2.override.url=http://x/v":                                                                                  "insecure-introspection",
-		"security.oauth2.override.url=http://x/v\nsluice.insecure-introspection=true":                                              "",
-		"security.oauth2.override.url=https://me@x/v":                                                                              "override.url",
-		"security.oauth2.override.headers=X-A":                                                                                     "override.url",
-		"security.oauth2.override.url=https://x/v\nsecurity.oauth2.override.headers=X-A,Authorization":                             "override.headers",
-		"security.oauth2.override.url=https://x/v\nsecurity.oauth2.override.clientId=a":                                            "clientSecret",
-		"security.oauth2.override.url=https://x/v\nsecurity.oauth2.override.token-only=true\nsecurity.oauth2.override.headers=X-A": "token-only",
-		"security.oauth2.jwt.issuers=https://a,https://b":                                                                          "",
-		"security.oauth2.jwt.issuers=https://a,https://a":                                                                          "twice",
-		"security.oauth2.jwt.issuers=http://a.example.com":                                                                         "insecure-introspection",
-		"security.oauth2.jwt.issuers=a":                                                                                            "jwt.issuers",
-		"security.oauth2.jwt.issuers=a\nsecurity.oauth2.jwt.jwks=https://a/keys":                                                   "",
-		"security.oauth2.jwt.issuers=a\nsecurity.oauth2.jwt.jwks=" + file:                                                          "",
-		"security.oauth2.jwt.issuers=a\nsecurity.oauth2.jwt.jwks=/no/such/file":                                                    "neither an address nor a file",
-		"security.oauth2.jwt.issuers=https://a,https://b\nsecurity.oauth2.jwt.jwks=https://a/keys":                                 "1 addresses for 2 issuers",
-		"security.oauth2.jwt.issuers=https://a\nsecurity.oauth2.jwt.algorithms=HS256":                                              "HS256",
-		"security.oauth2.authentication.enabled=false\nsecurity.oauth2.override.url=http://x/v":                                    "",
+		check: "clientId",
+		check + "security.oauth2.client.authMethod=none":                                                                                                 "",
+		check + "security.oauth2.client.authMethod=magic":                                                                                                "authMethod",
+		check + "security.oauth2.client.dialect=latin\nsecurity.oauth2.client.authMethod=none":                                                           "dialect",
+		check + "security.oauth2.client.dialect=userinfo":                                                                                                "",
+		check + "security.oauth2.client.dialect=userinfo\nsecurity.oauth2.client.authMethod=client_secret_post":                                          "authMethod",
+		check + "security.oauth2.client.dialect=tokeninfo\nsecurity.oauth2.client.authMethod=none":                                                       "security.oauth2.audience",
+		check + "security.oauth2.client.authMethod=private_key_jwt\nsecurity.oauth2.client.clientId=a":                                                   "private key in PEM",
+		check + "security.oauth2.client.authMethod=private_key_jwt\nsecurity.oauth2.client.clientId=a\nsecurity.oauth2.client.privateKey-file=" + secret: "",
+		check + "security.oauth2.client.authMethod=tls_client_auth\nsecurity.oauth2.client.clientId=a\nsecurity.oauth2.client.privateKey-file=" + secret: "belong together",
+		"security.oauth2.override.url=https://x/v":                                                                                                       "",
+		"security.oauth2.override.url=http://localhost:1/v":                                                                                              "",
+		"security.oauth2.override.url=http://x/v":                                                                                                        "insecure-introspection",
+		"security.oauth2.override.url=http://x/v\nsluice.insecure-introspection=true":                                                                    "",
+		"security.oauth2.override.url=https://me@x/v":                                                                                                    "override.url",
+		"security.oauth2.override.headers=X-A":                                                                                                           "override.url",
+		"security.oauth2.override.url=https://x/v\nsecurity.oauth2.override.headers=X-A,Authorization":                                                   "override.headers",
+		"security.oauth2.override.url=https://x/v\nsecurity.oauth2.override.clientId=a":                                                                  "clientSecret",
+		"security.oauth2.override.url=https://x/v\nsecurity.oauth2.override.token-only=true\nsecurity.oauth2.override.headers=X-A":                       "token-only",
+		"security.oauth2.jwt.issuers=https://a,https://b":                                                                                                "",
+		"security.oauth2.jwt.issuers=https://a,https://a":                                                                                                "twice",
+		"security.oauth2.jwt.issuers=http://a.example.com":                                                                                               "insecure-introspection",
+		"security.oauth2.jwt.issuers=a":                                                                                                                  "jwt.issuers",
+		"security.oauth2.jwt.issuers=a\nsecurity.oauth2.jwt.jwks=https://a/keys":                                                                         "",
+		"security.oauth2.jwt.issuers=a\nsecurity.oauth2.jwt.jwks=" + file:                                                                                "",
+		"security.oauth2.jwt.issuers=a\nsecurity.oauth2.jwt.jwks=/no/such/file":                                                                          "neither an address nor a file",
+		"security.oauth2.jwt.issuers=https://a,https://b\nsecurity.oauth2.jwt.jwks=https://a/keys":                                                       "1 addresses for 2 issuers",
+		"security.oauth2.jwt.issuers=https://a\nsecurity.oauth2.jwt.algorithms=HS256":                                                                    "HS256",
+		"security.oauth2.authentication.enabled=false\nsecurity.oauth2.override.url=http://x/v":                                                          "",
 	} {
 		_, _, err := load(t, text)
 		if (part == "") != (err == nil) || (err != nil && !strings.Contains(err.Error(), part)) {
@@ -240,5 +259,59 @@ func TestIssuerWithKeysInAFile(t *testing.T) {
 		return c
 	}()); err == nil || !strings.Contains(err.Error(), "JWTConfig.Keys") {
 		t.Errorf("a file without keys: %v", err)
+	}
+}
+
+// Each dialect of checkToken, by its setting.
+func TestDialectsOfCheckToken(t *testing.T) {
+	t.Parallel()
+	answer := func(w http.ResponseWriter, body string) {
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = io.WriteString(w, body)
+	}
+	mux := http.NewServeMux()
+	mux.HandleFunc("POST /spring", func(w http.ResponseWriter, r *http.Request) {
+		if r.PostFormValue("token") != "good" || r.PostFormValue("client_id") != "a" || r.PostFormValue("client_secret") != "b" {
+			w.Header().Set("Content-Type", "application/json")
+			w.WriteHeader(http.StatusBadRequest)
+			_, _ = io.WriteString(w, `{"error":"invalid_token"}`)
+			return
+		}
+		answer(w, `{"user_name":"`+kermit+`","client_id":"c","exp":4000000000,"scope":["read"]}`)
+	})
+	mux.HandleFunc("GET /userinfo", func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("Authorization") != "Bearer good" {
+			w.WriteHeader(http.StatusUnauthorized)
+			return
+		}
+		answer(w, `{"sub":"7","preferred_username":"`+kermit+`"}`)
+	})
+	mux.HandleFunc("GET /tokeninfo", func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Query().Get("access_token") != "good" {
+			w.Header().Set("Content-Type", "application/json")
+			w.WriteHeader(http.StatusBadRequest)
+			_, _ = io.WriteString(w, `{"error":"invalid_token"}`)
+			return
+		}
+		answer(w, `{"aud":"muppets","sub":"7","email":"`+kermit+`","expires_in":"3000"}`)
+	})
+	foreign := httptest.NewServer(mux)
+	t.Cleanup(foreign.Close)
+	for path, settings := range map[string]string{
+		"/spring":    "dialect=spring\nsecurity.oauth2.client.authMethod=client_secret_post\nsecurity.oauth2.client.clientId=a\nsecurity.oauth2.client.clientSecret=b",
+		"/userinfo":  "dialect=userinfo",
+		"/tokeninfo": "dialect=tokeninfo\nsecurity.oauth2.client.authMethod=none\nsecurity.oauth2.audience=muppets",
+	} {
+		cfg, _, err := load(t, "security.oauth2.client.checkToken="+foreign.URL+path+"\nsecurity.oauth2.client."+settings)
+		if err != nil {
+			t.Fatal(path, err)
+		}
+		srv := newServer(t, sluicetest.Config(func(c *sluice.Config) { c.Bearer = cfg.Bearer }))
+		if a := srv.Call(t, "good", http.MethodGet, "profile", nil); a.Status != 200 || a.Text("email") != kermit {
+			t.Errorf("%s: %d %s", path, a.Status, a.Body)
+		}
+		if a := srv.Call(t, "bad", http.MethodGet, "profile", nil); a.Status != 401 {
+			t.Errorf("%s, a bad token: %d %s", path, a.Status, a.Body)
+		}
 	}
 }
