@@ -202,9 +202,10 @@ func (a *Admin) Client(ctx context.Context, id string) (Client, error) {
 	return newClient(c), nil
 }
 
-// UpdateClient replaces everything that c says of the client with its id; the
-// secret stays.
-func (a *Admin) UpdateClient(ctx context.Context, c Client) error {
+// UpdateClient replaces everything that c says of the client with its id. The
+// secret stays; when the client's way of authentication needs one that it does
+// not have, one is made and returned, and when it needs none the secret goes.
+func (a *Admin) UpdateClient(ctx context.Context, c Client) (secret string, err error) {
 	return a.auth.UpdateClient(ctx, c.room())
 }
 

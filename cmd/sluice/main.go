@@ -43,6 +43,8 @@ type commands struct {
 	Client struct {
 		Create clientCreate `cmd:"" help:"Register a client."`
 		List   clientList   `cmd:"" help:"List clients."`
+		Show   clientShow   `cmd:"" help:"Show everything that is registered of a client."`
+		Update clientUpdate `cmd:"" help:"Change what is registered of a client; what is not named stays."`
 		Delete clientDelete `cmd:"" help:"Remove a client and everything that was issued to it."`
 		Secret clientSecret `cmd:"" help:"Give a client another secret."`
 		Token  struct {

@@ -109,18 +109,33 @@ func (c *Client) values() []any {
 		c.TokenFormat, c.AccessTTL.Milliseconds(), c.RefreshTTL.Milliseconds(), number(c.SkipConsent), number(c.Introspect), string(metadata)}
 }
 
-// UpdateClient replaces everything that c says of the client with its id; the
-// secret stays. What it may no longer do ends with its next request.
-func (s *Service) UpdateClient(ctx context.Context, c Client) error {
+// UpdateClient replaces everything that c says of the client with its id. The
+// secret stays, unless the way of authentication needs one that is not there,
+// which is made and returned, or needs none. What the client may no longer do ends
+// with its next request.
+func (s *Service) UpdateClient(ctx context.Context, c Client) (generated string, err error) {
 	old, err := s.Client(ctx, c.ID)
 	if err != nil {
-		return err
+		return "", err
 	}
 	c.secret = old.secret
+	generated = c.renewSecret()
 	if err := c.check(); err != nil {
-		return err
+		return "", err
 	}
-	return c.update(ctx, s.db, s.now())
+	return generated, s.db.Write(ctx, func(tx *store.Tx) error {
+		if c.secret != old.secret {
+			if err := c.updateSecret(ctx, tx); err != nil {
+				return err
+			}
+		}
+		return c.update(ctx, tx, s.now())
+	})
+}
+
+func (c *Client) updateSecret(ctx context.Context, tx *store.Tx) error {
+	_, err := tx.Exec(ctx, `UPDATE clients SET secret_hash = $1 WHERE id = $2`, c.secret, c.ID)
+	return err
 }
 
 // update keeps everything of a client but its secret.

@@ -129,7 +129,7 @@ func (s *Service) replaceRegistered(r *http.Request, m *managed) (*registered, e
 		if err != nil {
 			return err
 		}
-		if _, err := tx.Exec(ctx, `UPDATE clients SET secret_hash = $1 WHERE id = $2`, m.secret, m.ID); err != nil {
+		if err := m.updateSecret(ctx, tx); err != nil {
 			return err
 		}
 		return m.update(ctx, tx, s.now())

@@ -210,6 +210,9 @@ func readRegistration(r *http.Request) (*registration, error) {
 	case err != nil:
 		return nil, invalidMetadata("the body must be one JSON object without repeated names")
 	}
+	if string(m.JWKS) == "null" {
+		m.JWKS = nil // RFC 7592 §2.2: as if left out
+	}
 	return &m, nil
 }
 
@@ -324,10 +327,11 @@ func (c *Client) checkResponseTypes() error {
 // renewSecret gives the client a secret when its way of authentication needs one
 // that it does not have, and takes it away when none is needed.
 func (c *Client) renewSecret() (secret string) {
+	needs := c.AuthMethod == authBasic || c.AuthMethod == authPost
 	switch {
-	case c.AuthMethod != authBasic && c.AuthMethod != authPost:
+	case c.AuthMethod == authNone || c.byKey():
 		c.secret = ""
-	case c.secret == "":
+	case needs && c.secret == "":
 		secret = newSecret(secretPrefix)
 		c.secret = digestSecret(secret)
 	}

@@ -250,7 +250,7 @@ func TestOwnMembersAreTheOperators(t *testing.T) {
 		t.Fatalf("%d %+v, %v", a.Status, c, err)
 	}
 	c.Roles, c.Scopes, c.GrantTypes, c.SkipConsent = []string{"clerk"}, append(c.Scopes, "read"), append(c.GrantTypes, "password"), true
-	if err := srv.Admin.UpdateClient(ctx, c); err != nil {
+	if _, err := srv.Admin.UpdateClient(ctx, c); err != nil {
 		t.Fatal(err)
 	}
 	update := func(token, more string) sluicetest.Answer {
@@ -284,7 +284,7 @@ func TestOwnMembersAreTheOperators(t *testing.T) {
 	if b := send(t, srv, "GET", "/oauth/register/web", other.Text("registration_access_token"), ""); b.Status != 401 {
 		t.Errorf("an operator's client: %d", b.Status)
 	}
-	public := update(token, `,"token_endpoint_auth_method":"none","application_type":"native"`)
+	public := update(token, `,"jwks":null,"contacts":null,"token_endpoint_auth_method":"none","application_type":"native"`)
 	if c, err := srv.Admin.Client(ctx, c.ID); public.Status != 200 || err != nil || !c.Public {
 		t.Errorf("from secret to none: %d %s", public.Status, public.Body)
 	}
