@@ -100,7 +100,7 @@ func (s *Server) byIssuer() (bearer.Validator, error) {
 		if err != nil {
 			return nil, err
 		}
-		chain.Issuers[issuer] = v
+		chain.Issuers[issuer] = bearer.NewRevocationList(bearer.RevocationListConfig{Validator: v, Now: s.now})
 	}
 	return chain, nil
 }

@@ -93,6 +93,7 @@ type Cache struct {
 type fact struct {
 	token *Token
 	low   uint64       // the digest's other half
+	mark  uint64       // by which a Revocation finds it
 	hard  int64        // used until then
 	soft  atomic.Int64 // asked anew from then on
 }
@@ -110,6 +111,7 @@ var landed = func() chan struct{} {
 // flight is one question under way, for all who wait for its answer.
 type flight struct {
 	begun uint64 // the revocations that had happened when it began
+	mark  uint64
 	done  chan struct{}
 	token *Token
 	err   error
@@ -263,6 +265,7 @@ func (c *Cache) ask(token string, d digest, f *flight, probe bool) {
 	ctx, cancel := context.WithTimeout(context.Background(), c.cfg.Timeout)
 	defer cancel()
 	defer close(f.done)
+	f.mark = mark(token)
 	begun := time.Now()
 	f.token, f.err = call(ctx, c.cfg.Validator, token)
 	c.counts.answered(time.Since(begun), f.err)
@@ -275,7 +278,7 @@ func (c *Cache) ask(token string, d digest, f *flight, probe bool) {
 		c.breaker.rest(e.RetryAfter, now)
 	}
 	// What was revoked while the answer was under way stays revoked.
-	if f.err == nil && c.ended.since(f.begun, d, f.token) {
+	if f.err == nil && c.ended.since(f.begun, d, f.mark, f.token) {
 		f.token, f.err = nil, ErrInvalid
 		return
 	}
@@ -323,7 +326,7 @@ func (c *Cache) remember(d digest, f *flight, now time.Time) {
 			c.good.Invalidate(d.high)
 			return
 		}
-		known := &fact{token: f.token, low: d.low, hard: hard.UnixNano()}
+		known := &fact{token: f.token, low: d.low, mark: f.mark, hard: hard.UnixNano()}
 		known.soft.Store(now.Add(c.cfg.Soft).UnixNano())
 		c.bad.drop(d)
 		c.good.Set(d.high, known)
@@ -333,7 +336,7 @@ func (c *Cache) remember(d digest, f *flight, now time.Time) {
 // Revoke makes a Cache forget: on the very next request the validator is asked,
 // and an answer that was under way before counts as a refusal.
 func (c *Cache) Revoke(r Revocation) {
-	what := ending{Revocation: r}
+	what := ending{Revocation: r, mark: markOf(r.TokenHash)}
 	if r.Token != "" {
 		what.digest, what.Token = c.key.of(r.Token), ""
 	}
@@ -343,11 +346,11 @@ func (c *Cache) Revoke(r Revocation) {
 	if what.digest != (digest{}) {
 		c.good.Invalidate(what.digest.high)
 	}
-	if r.Subject == "" && r.Username == "" && r.ClientID == "" {
+	if what.mark == 0 && r.Subject == "" && r.Username == "" && r.ClientID == "" {
 		return
 	}
 	for high, f := range c.good.All() {
-		if what.matches(digest{high, f.low}, f.token) {
+		if what.matches(digest{high, f.low}, f.mark, f.token) {
 			c.good.Invalidate(high)
 		}
 	}
