@@ -133,6 +133,10 @@ type OAuthConfig struct {
 	// PasswordError401 answers a wrong password of the password grant with 401
 	// instead of RFC 6749's 400. sluice.oauth.password-error-401. Default false.
 	PasswordError401 bool
+	// LogoutRedirectURI reads redirect_uri as post_logout_redirect_uri when a user
+	// signs out, as Keycloak's older clients send it; it must be registered all the
+	// same. sluice.oauth.logout-redirect-uri. Default false.
+	LogoutRedirectURI bool
 	// FetchPrivateHosts are the hosts, with or without :port, that may have
 	// addresses of inner networks when the server fetches what a client has
 	// registered: jwks_uri, sector_identifier_uri. All others must be public.

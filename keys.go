@@ -51,6 +51,7 @@ var keys = []key{
 	{name: "sluice.oauth.fetch-private-hosts", set: list(func(c *Config) *[]string { return &c.OAuth.FetchPrivateHosts })},
 	{name: "sluice.insecure-open-registration", set: flag(func(c *Config) *bool { return &c.OAuth.InsecureOpenRegistration })},
 	{name: "sluice.insecure-loopback-fetch", set: flag(func(c *Config) *bool { return &c.OAuth.InsecureLoopbackFetch })},
+	{name: "sluice.oauth.logout-redirect-uri", set: flag(func(c *Config) *bool { return &c.OAuth.LogoutRedirectURI })},
 	{name: "authentication.oauth.jwt", set: flag(func(c *Config) *bool { return &c.OAuth.JWT })},
 	{name: "authentication.oauth.corsFilter", set: flag(func(c *Config) *bool { return &c.OAuth.CORSFilter })},
 	{name: "authentication.oauth.tokenValidityInSeconds", set: seconds(func(c *Config) *time.Duration { return &c.OAuth.AccessTTL })},

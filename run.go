@@ -49,7 +49,7 @@ func (s *Server) serve(ctx context.Context, listener net.Listener) error {
 	}
 	background, stop := context.WithCancel(ctx)
 	var loops sync.WaitGroup
-	loops.Go(func() { s.sweep(background) })
+	loops.Go(func() { s.Background(background) })
 	failed := make(chan error, 1)
 	go func() { failed <- server.Serve(listener) }()
 	var err error
@@ -68,11 +68,23 @@ func (s *Server) serve(ctx context.Context, listener net.Listener) error {
 	return err
 }
 
-// sweep rotates signing keys and drops expired rows now and then until ctx ends.
-func (s *Server) sweep(ctx context.Context) {
+// Background does what has to be done beside the answering of requests, until ctx
+// ends: it rotates signing keys, drops expired rows and tells clients that users
+// signed out. Run calls it; a program that mounts the handlers itself calls it too.
+func (s *Server) Background(ctx context.Context) {
 	if s.db == nil {
 		return
 	}
+	var loops sync.WaitGroup
+	loops.Go(func() { s.sweep(ctx) })
+	if s.AuthServer != nil {
+		loops.Go(func() { s.auth.Deliver(ctx) })
+	}
+	loops.Wait()
+}
+
+// sweep rotates signing keys and drops expired rows now and then until ctx ends.
+func (s *Server) sweep(ctx context.Context) {
 	tick := time.NewTicker(sweepInterval)
 	defer tick.Stop()
 	for {

@@ -140,6 +140,9 @@ func (s *Server) openRooms(ctx context.Context) (err error) {
 		CreateUsers: s.cfg.Users.Create, GroupsClaim: s.cfg.Users.GroupsClaim, ServiceUser: s.cfg.Users.ServiceUser,
 		PasswordConcurrency: s.cfg.PasswordConcurrency, Secure: secure, Log: s.log, Now: s.now,
 		Purpose: func(ctx context.Context, next string) string { return s.auth.Purpose(ctx, next) },
+		Ended: func(ctx context.Context, tx *store.Tx, ended []identity.EndedSession) error {
+			return s.auth.SessionsEnded(ctx, tx, ended)
+		},
 	})
 	o := s.cfg.OAuth
 	master, err := masterKey(s.cfg.Key)
@@ -156,8 +159,9 @@ func (s *Server) openRooms(ctx context.Context) (err error) {
 		Issuer:  s.cfg.issuer(), Audience: s.resource(), AccessTTL: o.AccessTTL, RefreshTTL: o.RefreshTTL, CodeTTL: o.CodeTTL,
 		RequestTTL: o.RequestTTL, RefreshGrace: o.RefreshGrace, JWT: o.JWT, QueryParameters: o.TokenParametersInQuery,
 		RefreshWithoutClientID: o.RefreshWithoutClientID, BasicWithoutColon: o.BasicWithoutColon,
-		IgnorePublicSecret: o.IgnorePublicClientSecret, PasswordError401: o.PasswordError401,
-		OpenRegistration: o.InsecureOpenRegistration, PrivateHosts: o.FetchPrivateHosts, LoopbackFetch: o.InsecureLoopbackFetch, Secure: secure, Log: s.log, Now: s.now,
+		IgnorePublicSecret: o.IgnorePublicClientSecret, PasswordError401: o.PasswordError401, LogoutRedirectURI: o.LogoutRedirectURI,
+		OpenRegistration: o.InsecureOpenRegistration, PrivateHosts: o.FetchPrivateHosts, LoopbackFetch: o.InsecureLoopbackFetch,
+		Secure: secure, Log: s.log, Now: s.now,
 	})
 	return err
 }

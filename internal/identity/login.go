@@ -81,7 +81,7 @@ func (s *Service) showLogout(w http.ResponseWriter, r *http.Request) {
 	case session == nil:
 		s.pages.Write(w, r, http.StatusOK, page.LoggedOut{})
 	default:
-		s.pages.Write(w, r, http.StatusOK, page.LogoutConfirm{Email: session.User.Email, Next: local(r.URL.Query().Get("next"))})
+		s.pages.Write(w, r, http.StatusOK, page.LogoutConfirm{Email: session.User.Email, Action: "/logout", Next: local(r.URL.Query().Get("next"))})
 	}
 }
 

@@ -37,6 +37,9 @@ type Config struct {
 	// Purpose tells the login page which application sends the user; nil means
 	// that it is not told.
 	Purpose func(ctx context.Context, next string) string
+	// Ended is called in the transaction that ends sessions before their time; nil
+	// means that nobody has to know. Its error keeps them.
+	Ended func(ctx context.Context, tx *store.Tx, ended []EndedSession) error
 	// Log receives sign-ins and refusals; never a password.
 	Log *slog.Logger
 	// Now is the clock.

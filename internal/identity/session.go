@@ -20,11 +20,28 @@ type Session struct {
 	AuthTime time.Time
 
 	hash []byte
+	id   string
 }
 
-// State is a value that changes with every session and tells nothing about its
-// cookie.
-func (s *Session) State() string { return base64.RawURLEncoding.EncodeToString(s.hash[:12]) }
+// State is the session's public id. It tells nothing about its cookie, and stays
+// when the same user signs in again in the same browser.
+func (s *Session) State() string { return publicID(s.id, s.hash) }
+
+// publicID is what is stored, or, for a session older than that, what follows from
+// its hash.
+func publicID(stored string, hash []byte) string {
+	if stored != "" {
+		return stored
+	}
+	return base64.RawURLEncoding.EncodeToString(hash[:12])
+}
+
+// EndedSession is a session that was ended before its time: by signing out, by
+// another user's signing in, with the user's password or with the user.
+type EndedSession struct {
+	ID     string // its State
+	UserID int64
+}
 
 func (s *Service) cookieName() string {
 	if s.cfg.Secure {
@@ -46,8 +63,8 @@ func (s *Service) Session(r *http.Request) (*Session, error) {
 		return nil, nil
 	}
 	session := &Session{User: &User{}, hash: digest(c.Value)}
-	dest := append(session.User.columns(), store.Time(&session.AuthTime))
-	err = s.db.QueryRow(r.Context(), dest, `SELECT `+userColumns+`, s.auth_at FROM sessions s JOIN users u ON u.id = s.user_id
+	dest := append(session.User.columns(), store.Time(&session.AuthTime), &session.id)
+	err = s.db.QueryRow(r.Context(), dest, `SELECT `+userColumns+`, s.auth_at, s.sid FROM sessions s JOIN users u ON u.id = s.user_id
 		WHERE s.hash = $1 AND s.expires_at > $2`, session.hash, store.Millis(s.cfg.Now()))
 	if errors.Is(err, store.ErrNoRow) || (err == nil && !session.User.Active()) {
 		return nil, nil
@@ -58,18 +75,19 @@ func (s *Service) Session(r *http.Request) (*Session, error) {
 	return session, nil
 }
 
-// StartSession signs the browser in under a new id and ends the session it had.
+// StartSession signs the browser in under a new cookie and ends the session it
+// had; the public id stays when that was the same user's.
 func (s *Service) StartSession(w http.ResponseWriter, r *http.Request, u *User) error {
 	value := rand.Text() + rand.Text()
 	now := s.cfg.Now()
 	err := s.db.Write(r.Context(), func(tx *store.Tx) error {
-		if c, err := r.Cookie(s.cookieName()); err == nil {
-			if _, err := tx.Exec(r.Context(), `DELETE FROM sessions WHERE hash = $1`, digest(c.Value)); err != nil {
-				return err
-			}
+		id, err := s.replaceSession(r, tx, u)
+		if err != nil {
+			return err
 		}
-		_, err := tx.Exec(r.Context(), `INSERT INTO sessions (hash, user_id, auth_at, amr, address, agent, expires_at) VALUES ($1, $2, $3, $4, $5, $6, $7)`,
-			digest(value), u.ID, store.Millis(now), "pwd", address(r), cut(r.UserAgent(), maxText), store.Millis(now.Add(s.cfg.SessionTTL)))
+		_, err = tx.Exec(r.Context(), `INSERT INTO sessions (hash, sid, user_id, auth_at, amr, address, agent, expires_at)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`, digest(value), id, u.ID, store.Millis(now), "pwd", address(r),
+			cut(r.UserAgent(), maxText), store.Millis(now.Add(s.cfg.SessionTTL)))
 		return err
 	})
 	if err != nil {
@@ -85,13 +103,62 @@ func (s *Service) setCookie(w http.ResponseWriter, value string, maxAge int) {
 		Secure: s.cfg.Secure, SameSite: http.SameSiteLaxMode})
 }
 
+// replaceSession drops the session that the browser had and returns the public id
+// of the new one.
+func (s *Service) replaceSession(r *http.Request, tx *store.Tx, u *User) (id string, err error) {
+	var had []EndedSession
+	if c, err := r.Cookie(s.cookieName()); err == nil {
+		if had, err = dropSessions(r.Context(), tx, `hash = $1`, digest(c.Value)); err != nil {
+			return "", err
+		}
+	}
+	for _, old := range had {
+		if old.UserID == u.ID {
+			return old.ID, nil
+		}
+	}
+	return rand.Text(), s.ended(r.Context(), tx, had)
+}
+
+// dropSessions deletes sessions and returns which.
+func dropSessions(ctx context.Context, tx *store.Tx, where string, args ...any) ([]EndedSession, error) {
+	var list []EndedSession
+	err := tx.Query(ctx, func(row store.Row) error {
+		var hash []byte
+		var stored string
+		var e EndedSession
+		if err := row.Scan(&hash, &stored, &e.UserID); err != nil {
+			return err
+		}
+		e.ID = publicID(stored, hash)
+		list = append(list, e)
+		return nil
+	}, `DELETE FROM sessions WHERE `+where+` RETURNING hash, sid, user_id`, args...)
+	return list, err
+}
+
+// ended tells whoever must act when sessions end, in the same transaction.
+func (s *Service) ended(ctx context.Context, tx *store.Tx, list []EndedSession) error {
+	if len(list) == 0 || s.cfg.Ended == nil {
+		return nil
+	}
+	return s.cfg.Ended(ctx, tx, list)
+}
+
 // EndSession signs the browser out.
 func (s *Service) EndSession(w http.ResponseWriter, r *http.Request) error {
 	c, err := r.Cookie(s.cookieName())
 	if err != nil {
 		return nil //nolint:nilerr // no cookie: signed out already
 	}
-	if _, err := s.db.Exec(r.Context(), `DELETE FROM sessions WHERE hash = $1`, digest(c.Value)); err != nil {
+	err = s.db.Write(r.Context(), func(tx *store.Tx) error {
+		list, err := dropSessions(r.Context(), tx, `hash = $1`, digest(c.Value))
+		if err != nil {
+			return err
+		}
+		return s.ended(r.Context(), tx, list)
+	})
+	if err != nil {
 		return err
 	}
 	s.setCookie(w, "", -1)

@@ -146,7 +146,11 @@ func (s *Service) Update(ctx context.Context, id int64, change UserUpdate) (*Use
 			return err
 		}
 		if !u.Active() || hash != "" {
-			if _, err = tx.Exec(ctx, `DELETE FROM sessions WHERE user_id = $1`, id); err != nil {
+			list, err := dropSessions(ctx, tx, `user_id = $1`, id)
+			if err == nil {
+				err = s.ended(ctx, tx, list)
+			}
+			if err != nil {
 				return err
 			}
 		}

@@ -6,6 +6,8 @@
 //	/oauth/authorize            RFC 6749 §3.1: the user's browser begins here
 //	/oauth/authorize/continue   the one dispatcher that login and consent return to
 //	/oauth/consent              the user's answer
+//	/oauth/logout               OpenID Connect RP-Initiated Logout
+//	/oauth/logout/confirm       the user's yes to it
 //	/oauth/token                RFC 6749 §3.2
 //	/oauth/introspect           RFC 7662
 //	/oauth/check_token          the older Spring dialect of the same

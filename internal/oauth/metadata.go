@@ -19,6 +19,7 @@ func (s *Service) metadataPaths() []string {
 
 // document is the metadata of RFC 8414 §2 and OpenID Connect Discovery §3.
 type document struct {
+	logoutMetadata
 	Issuer                 string   `json:"issuer"`
 	Authorization          string   `json:"authorization_endpoint"`
 	Token                  string   `json:"token_endpoint"`
@@ -54,6 +55,7 @@ func (s *Service) metadata(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Cache-Control", "public, max-age=300")
 	w.Header().Set("Access-Control-Allow-Origin", "*")
 	writeJSON(w, http.StatusOK, document{
+		logoutMetadata:       newLogoutMetadata(base),
 		Issuer:               s.cfg.Issuer,
 		Authorization:        base + "/oauth/authorize",
 		Token:                base + "/oauth/token",
@@ -66,7 +68,7 @@ func (s *Service) metadata(w http.ResponseWriter, _ *http.Request) {
 		ResponseModes:        []string{"query", "fragment", "form_post"},
 		GrantTypes:           []string{AuthorizationCode, Password, ClientCredentials, RefreshToken, Implicit},
 		Scopes:               []string{openid, "profile", "email", "offline_access"},
-		Claims:               []string{"sub", "iss", "aud", "exp", "iat", "auth_time", "nonce", "preferred_username", "email", "name", "given_name", "family_name"},
+		Claims:               []string{"sub", "iss", "aud", "exp", "iat", "auth_time", "nonce", "at_hash", "c_hash", "azp", "acr", "amr", "sid", "preferred_username", "email", "name", "given_name", "family_name"},
 		ChallengeMethods:     []string{"S256"},
 		TokenAuthMethods:     open,
 		IntrospectionMethods: secret,

@@ -63,6 +63,9 @@ type Config struct {
 	// Keyless makes a service that signs nothing and needs no signing keys: for
 	// processes that only check tokens.
 	Keyless bool
+	// LogoutRedirectURI reads redirect_uri as post_logout_redirect_uri at the end
+	// session endpoint, as Keycloak's older clients send it.
+	LogoutRedirectURI bool
 	// Secure is true when browsers reach the server by https.
 	Secure bool
 	// Log receives an event for each sign-in, issue and refusal; never a secret.
@@ -73,17 +76,19 @@ type Config struct {
 
 // Service is the authorization server. It is safe for concurrent use.
 type Service struct {
-	cfg      Config
-	db       *store.DB
-	users    *identity.Service
-	pages    *page.Pages
-	secrets  *secretCache
-	fetcher  *fetcher
-	keySets  *keySets
-	keys     *keyStore
-	grants   map[string]grant
-	issuer   *url.URL
-	userinfo http.Handler
+	cfg     Config
+	db      *store.DB
+	users   *identity.Service
+	pages   *page.Pages
+	secrets *secretCache
+	fetcher *fetcher
+	keySets *keySets
+	keys    *keyStore
+	grants  map[string]grant
+	issuer  *url.URL
+	// deliverers send what the outbox holds, by kind.
+	deliverers map[string]deliverer
+	userinfo   http.Handler
 }
 
 // New returns the authorization server on a migrated database. It makes the
@@ -108,6 +113,7 @@ func New(ctx context.Context, db *store.DB, users *identity.Service, pages *page
 		Password:          s.password,
 		ClientCredentials: s.clientCredentials,
 	}
+	s.deliverers = map[string]deliverer{kindLogout: s.deliverLogout}
 	if s.userinfo, err = s.userinfoHandler(); err != nil {
 		return nil, err
 	}
@@ -131,13 +137,17 @@ func (s *Service) Register(mux *http.ServeMux) {
 }
 
 // RegisterPages adds the endpoints for people's browsers to mux. The mux must
-// stand behind page.Protect but for /oauth/authorize, which other sites call
-// by design and which changes nothing before the user has answered.
+// stand behind page.Protect but for /oauth/authorize and /oauth/logout, which
+// other sites call by design and which change nothing before the user has answered
+// or an id_token has shown that his application asks.
 func (s *Service) RegisterPages(open, protected *http.ServeMux) {
 	open.HandleFunc("GET /oauth/authorize", s.authorize)
 	open.HandleFunc("POST /oauth/authorize", s.authorize)
 	protected.HandleFunc("GET /oauth/authorize/continue", s.resume)
 	protected.HandleFunc("POST /oauth/consent", s.consent)
+	open.HandleFunc("GET "+logoutPath, s.endSession)
+	open.HandleFunc("POST "+logoutPath, s.endSession)
+	protected.HandleFunc("POST "+logoutConfirmPath, s.confirmLogout)
 }
 
 func (s *Service) now() time.Time { return s.cfg.Now() }

@@ -26,7 +26,7 @@ const evil = `"><script>alert(1)</script>`
 func views() []View {
 	return []View{
 		Login{Client: evil, Email: evil, Message: evil, Next: evil}, Consent{Client: evil, ClientID: evil, User: evil, Email: evil, Request: evil, RedirectHost: evil,
-			Scopes: []ScopeText{{evil, evil}}}, LogoutConfirm{Email: evil, Next: "/" + evil}, LoggedOut{}, Error{Status: 400, Title: evil, Message: evil, Detail: evil},
+			Scopes: []ScopeText{{evil, evil}}}, LogoutConfirm{Email: evil, Client: evil, Action: evil, Fields: []Field{{evil, evil}}, Next: "/" + evil}, LoggedOut{}, LoggedOut{Client: evil, ClientURI: "javascript:" + evil}, Error{Status: 400, Title: evil, Message: evil, Detail: evil, Link: Link{Href: evil, Text: evil}},
 		FormPost{Action: "https://app.example.com/cb", Fields: []Field{{evil, evil}}}, Home{Version: evil, Issuer: evil, User: evil, Demo: true, Accounts: []Account{{evil, evil, evil}},
 			Curl: []string{evil}, Links: []Link{{evil, evil, evil}}}, DemoCallback{Code: evil, Curl: evil}, DemoCallback{Error: evil, Description: evil},
 	}

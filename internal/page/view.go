@@ -29,17 +29,27 @@ type DetailText struct {
 	Members []Field // in the order of their names
 }
 
-// LogoutConfirm asks whether to sign out. It posts to /logout.
-type LogoutConfirm struct{ Email, Next string }
+// LogoutConfirm asks whether to sign out. It posts Fields to Action.
+type LogoutConfirm struct {
+	Email  string
+	Client string // the application that asks; empty when the user came by himself
+	Action string
+	Fields []Field
+	Next   string // where to go instead
+}
 
 // LoggedOut says that the user is signed out.
-type LoggedOut struct{}
+type LoggedOut struct {
+	Client    string // the application that asked; empty when nobody did
+	ClientURI string // its home page; may be empty
+}
 
 // Error says what went wrong and what to do.
 type Error struct {
 	Status         int
 	Title, Message string
 	Detail         string // for an application's developer; empty means none
+	Link           Link   // what the user can do; without Href there is none
 }
 
 // Field is a hidden field.
