@@ -81,7 +81,7 @@ func (r *reader) token(usernames []string) *Token {
 		Expiry: r.time("exp"), IssuedAt: r.time("iat"), NotBefore: r.time("nbf"), AuthTime: r.time("auth_time")}
 	t.Confirmation = r.members["cnf"]
 	for _, name := range usernames {
-		if name == "email" && string(r.members["email_verified"]) == "false" {
+		if verified := string(r.members["email_verified"]); name == "email" && (verified == "false" || verified == `"false"`) {
 			continue // anybody may say that an address is his
 		}
 		if t.Username = r.text(name); t.Username != "" {

@@ -5,42 +5,42 @@ import (
 	"time"
 )
 
-// breaker stops asking a validator that keeps failing. Its user holds a lock.
+// breaker stops asking a validator that keeps failing, but for one probe in each
+// pause. A probe that hangs does not keep the next one from being asked, so that
+// recovery is noticed within a pause. Its user holds a lock.
 type breaker struct {
-	limit   int
-	pause   time.Duration
-	failed  int // in a row
-	until   time.Time
-	probing bool
+	limit  int
+	pause  time.Duration
+	failed int       // in a row
+	until  time.Time // when the next probe may be asked
 }
 
-// allow reports whether a question may be asked, and whether it is the probe.
+// allow reports whether a question may be asked, and whether it is a probe.
 func (b *breaker) allow(now time.Time) (probe, ok bool) {
 	if b.failed < b.limit {
 		return false, true
 	}
-	if b.probing || now.Before(b.until) {
+	if now.Before(b.until) {
 		return false, false
 	}
-	b.probing = true
+	b.until = now.Add(b.pause)
 	return true, true
 }
 
 // forget takes back a probe that was not asked.
 func (b *breaker) forget(probe bool) {
 	if probe {
-		b.probing = false
+		b.until = time.Time{}
 	}
 }
 
 func (b *breaker) report(probe, answered bool, now time.Time) {
-	b.forget(probe)
 	if answered {
 		b.failed = 0
 		return
 	}
 	b.failed = min(b.failed+1, math.MaxInt-1)
-	if b.failed >= b.limit {
+	if b.failed >= b.limit && !probe && b.until.Before(now) {
 		b.until = now.Add(b.pause)
 	}
 }

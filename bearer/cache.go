@@ -113,6 +113,7 @@ type flight struct {
 	begun uint64 // the revocations that had happened when it began
 	mark  uint64
 	done  chan struct{}
+	late  <-chan struct{} // closed when the time for it is over
 	token *Token
 	err   error
 }
@@ -197,6 +198,13 @@ func (c *Cache) wait(ctx context.Context, token string, d digest, now int64) (*T
 	select {
 	case <-f.done:
 		return f.token, f.err
+	case <-f.late:
+		select {
+		case <-f.done:
+			return f.token, f.err
+		default: // the validator does not keep to its deadline
+			return nil, context.DeadlineExceeded
+		}
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
@@ -243,11 +251,13 @@ func (c *Cache) begin(token string, d digest, places chan struct{}) (*flight, er
 		c.breaker.forget(probe)
 		return nil, c.busy(now)
 	}
-	f := &flight{begun: c.ended.count, done: make(chan struct{})}
+	ctx, cancel := context.WithTimeout(context.Background(), c.cfg.Timeout)
+	f := &flight{begun: c.ended.count, done: make(chan struct{}), late: ctx.Done()}
 	c.flights[d] = f
 	go func() {
 		defer func() { <-places }()
-		c.ask(token, d, f, probe)
+		defer cancel()
+		c.ask(ctx, token, d, f, probe)
 	}()
 	return f, nil
 }
@@ -261,9 +271,7 @@ func (c *Cache) busy(now time.Time) error {
 	return ErrBusy
 }
 
-func (c *Cache) ask(token string, d digest, f *flight, probe bool) {
-	ctx, cancel := context.WithTimeout(context.Background(), c.cfg.Timeout)
-	defer cancel()
+func (c *Cache) ask(ctx context.Context, token string, d digest, f *flight, probe bool) {
 	defer close(f.done)
 	f.mark = mark(token)
 	begun := time.Now()
@@ -274,7 +282,7 @@ func (c *Cache) ask(token string, d digest, f *flight, probe bool) {
 	delete(c.flights, d)
 	now := c.clock.time()
 	c.breaker.report(probe, definite(f.err), now)
-	if e := (*Error)(nil); errors.As(f.err, &e) && e.Status == http.StatusServiceUnavailable && e.RetryAfter > 0 {
+	if e := (*Error)(nil); errors.As(f.err, &e) && e.RetryAfter > 0 && !e.alone {
 		c.breaker.rest(e.RetryAfter, now)
 	}
 	// What was revoked while the answer was under way stays revoked.
@@ -285,13 +293,13 @@ func (c *Cache) ask(token string, d digest, f *flight, probe bool) {
 	c.remember(d, f, now)
 }
 
-// definite reports whether the validator knew an answer.
+// definite reports whether the validator is in order, whatever it says of a token.
 func definite(err error) bool {
 	if err == nil || errors.Is(err, ErrInvalid) {
 		return true
 	}
 	var e *Error
-	return errors.As(err, &e) && e.Status >= http.StatusBadRequest && e.Status < http.StatusInternalServerError
+	return errors.As(err, &e) && (e.alone || (e.Status >= http.StatusBadRequest && e.Status < http.StatusInternalServerError))
 }
 
 // call keeps a validator's panic from taking the program down: it is trouble.

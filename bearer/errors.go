@@ -25,6 +25,8 @@ type Error struct {
 	MaxAge    time.Duration
 	// RetryAfter is when a 503 may be tried again.
 	RetryAfter time.Duration
+
+	alone bool // says nothing of the validator, only of this token
 }
 
 // Error returns the code and the description.

@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"os"
 	"strings"
 	"sync"
 	"time"
@@ -26,12 +27,17 @@ type keySet struct {
 	now    func() time.Time
 	client *http.Client
 	fixed  bool
+	leeway time.Duration // how far the issuer's clock may differ
+
+	insecure bool
 
 	mu      sync.Mutex
 	address string // empty until discovered
 	keys    []jose.JSONWebKey
 	fetched time.Time // the last success
 	tried   time.Time
+	begun   uint64 // how many fetches have begun, and the last one that succeeded
+	good    uint64
 	lastErr error
 	flight  chan struct{}
 }
@@ -43,17 +49,14 @@ const (
 	// keysAge is when keys are fetched anew in the background, so that a key which
 	// the issuer has withdrawn does not work here for ever.
 	keysAge      = 10 * time.Minute
-	fetchTimeout = 3 * time.Second
+	fetchTimeout = 1800 * time.Millisecond
 	maxKeys      = 100
 )
 
 func newKeySet(cfg JWTConfig) (*keySet, error) {
-	k := &keySet{issuer: cfg.Issuer, now: cfg.Now, client: cfg.Client, address: cfg.JWKS}
-	if k.client == nil {
-		k.client = newClient()
-	}
+	k := &keySet{issuer: cfg.Issuer, now: cfg.Now, client: quiet(cfg.Client, nil), address: cfg.JWKS, leeway: cfg.Leeway, insecure: cfg.InsecureHTTP}
 	if cfg.Keys == nil {
-		return k, nil
+		return k, k.checkAddresses()
 	}
 	keys, err := readKeys(cfg.Keys)
 	if err == nil && len(keys) == 0 {
@@ -65,6 +68,21 @@ func newKeySet(cfg JWTConfig) (*keySet, error) {
 	k.keys, k.fixed = keys, true
 	return k, nil
 }
+
+// checkAddresses refuses what keys must not be fetched from.
+func (k *keySet) checkAddresses() error {
+	switch {
+	case k.address == "" && k.issuer == "":
+		return nil // that it is missing is told already
+	case k.address == "":
+		return checkAddress("JWTConfig.Issuer (its keys are found by it, unless JWKS or Keys is set)", k.issuer, k.insecure)
+	case strings.HasPrefix(k.address, filePrefix):
+		return nil
+	}
+	return checkAddress("JWTConfig.JWKS", k.address, k.insecure)
+}
+
+const filePrefix = "file://"
 
 // readKeys takes the public signing keys out of a JWK Set; symmetric, private and
 // encryption keys have no business there and are dropped.
@@ -81,7 +99,7 @@ func readKeys(text []byte) ([]jose.JSONWebKey, error) {
 	var keys []jose.JSONWebKey
 	for _, raw := range set.Keys {
 		var k jose.JSONWebKey
-		if k.UnmarshalJSON(raw) == nil && k.Valid() && k.IsPublic() && (k.Use == "" || k.Use == "sig") {
+		if k.UnmarshalJSON(raw) == nil && decent(&k) && (k.Use == "" || k.Use == "sig") {
 			keys = append(keys, k)
 		}
 	}
@@ -89,9 +107,13 @@ func readKeys(text []byte) ([]jose.JSONWebKey, error) {
 }
 
 // find returns the keys that may have signed under a key id; without an id, all.
-func (k *keySet) find(ctx context.Context, id string) ([]jose.JSONWebKey, error) {
+// issued is when the token says that it was made.
+func (k *keySet) find(ctx context.Context, id string, issued time.Time) ([]jose.JSONWebKey, error) {
+	k.mu.Lock()
+	asked := k.begun
+	k.mu.Unlock()
 	for {
-		keys, wait, err := k.look(id)
+		keys, wait, err := k.look(id, issued, asked)
 		if wait == nil {
 			return keys, err
 		}
@@ -104,7 +126,7 @@ func (k *keySet) find(ctx context.Context, id string) ([]jose.JSONWebKey, error)
 }
 
 // look returns keys, or what to wait for, or why neither is to be had.
-func (k *keySet) look(id string) (keys []jose.JSONWebKey, wait <-chan struct{}, err error) {
+func (k *keySet) look(id string, issued time.Time, asked uint64) (keys []jose.JSONWebKey, wait <-chan struct{}, err error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	for _, key := range k.keys {
@@ -127,16 +149,32 @@ func (k *keySet) look(id string) (keys []jose.JSONWebKey, wait <-chan struct{}, 
 	case k.tried.IsZero() || now.Sub(k.tried) >= fetchPause || (k.fetched.IsZero() && now.Sub(k.tried) >= time.Second):
 		k.fetch(now)
 		return nil, k.flight, nil
-	case k.lastErr != nil:
-		return nil, nil, k.lastErr // the key may be new: we cannot know
-	default:
-		return nil, nil, ErrInvalid
+	case k.lastErr == nil && (k.good > asked || issued.Add(k.leeway).Before(k.fetched)):
+		return nil, nil, ErrInvalid // the set is younger than the request, or than the token
 	}
+	return nil, nil, k.unsure(now)
+}
+
+// unsure is why a key that is not in the set may be a good one. With other keys at
+// hand it says nothing of other tokens.
+func (k *keySet) unsure(now time.Time) error {
+	err := k.lastErr
+	if err == nil {
+		err = errors.New("the issuer's keys were fetched before this token was made")
+	}
+	if len(k.keys) == 0 {
+		return err
+	}
+	e := tryAgain(fetchPause - now.Sub(k.tried))
+	e.alone = true
+	return fmt.Errorf("%w: %w", err, e)
 }
 
 // fetch begins a fetch; k.mu is held.
 func (k *keySet) fetch(now time.Time) {
 	k.tried, k.flight = now, make(chan struct{})
+	k.begun++
+	number := k.begun
 	go func() {
 		ctx, cancel := context.WithTimeout(context.Background(), fetchTimeout)
 		defer cancel()
@@ -144,7 +182,7 @@ func (k *keySet) fetch(now time.Time) {
 		k.mu.Lock()
 		defer k.mu.Unlock()
 		if k.lastErr = err; err == nil {
-			k.keys, k.address, k.fetched = keys, address, now
+			k.keys, k.address, k.fetched, k.good = keys, address, now, number
 		}
 		close(k.flight)
 		k.flight = nil
@@ -195,12 +233,18 @@ func (k *keySet) discover(ctx context.Context) (string, error) {
 			err = errors.New("the metadata is not this issuer's")
 			continue
 		}
+		if err = checkAddress("jwks_uri of the issuer's metadata", metadata.JWKS, k.insecure); err != nil {
+			continue
+		}
 		return metadata.JWKS, nil
 	}
 	return "", fmt.Errorf("finding the issuer's keys: %w", err)
 }
 
 func (k *keySet) get(ctx context.Context, address string) ([]byte, error) {
+	if path, ok := strings.CutPrefix(address, filePrefix); ok {
+		return readFile(path)
+	}
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
 	if err != nil {
 		return nil, errors.New("the address is wrong")
@@ -214,7 +258,21 @@ func (k *keySet) get(ctx context.Context, address string) ([]byte, error) {
 	if resp.StatusCode != http.StatusOK {
 		return nil, fmt.Errorf("the server answered %d", resp.StatusCode)
 	}
-	text, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
+	return limitedText(resp.Body)
+}
+
+// readFile reads a key set that somebody else keeps fresh.
+func readFile(path string) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return limitedText(f)
+}
+
+func limitedText(r io.Reader) ([]byte, error) {
+	text, err := io.ReadAll(io.LimitReader(r, maxAnswer+1))
 	if err == nil && len(text) > maxAnswer {
 		err = errors.New("the answer is larger than 64 KiB")
 	}

@@ -21,9 +21,9 @@ type JWTConfig struct {
 	// Audience must be in a token's "aud". Needed: a token for another service
 	// must not work here (RFC 9068 §4).
 	Audience string
-	// JWKS is the address of the issuer's keys. Empty means that it is found by the
-	// issuer's metadata (RFC 8414, OpenID Connect Discovery), whose issuer must be
-	// Issuer.
+	// JWKS is the address of the issuer's keys; a file:///path is read anew by the
+	// same rules as an https address. Empty means that it is found by the issuer's
+	// metadata (RFC 8414, OpenID Connect Discovery), whose issuer must be Issuer.
 	JWKS string
 	// Keys are the issuer's keys, when they are not to be fetched: the content of a
 	// JWK Set.
@@ -44,6 +44,9 @@ type JWTConfig struct {
 	// Client fetches metadata and keys. Nil means one of its own, with a deadline
 	// and without redirects.
 	Client *http.Client
+	// InsecureHTTP allows keys to be fetched by plain http from another machine, where
+	// everybody between can replace them.
+	InsecureHTTP bool
 	// Now is the clock. Nil means time.Now.
 	Now func() time.Time
 }
@@ -138,7 +141,7 @@ func (v *JWT) verify(ctx context.Context, token string) ([]byte, error) {
 	if len(header.KeyID) > maxKeyID || !v.rightType(header) {
 		return nil, ErrInvalid
 	}
-	keys, err := v.keys.find(ctx, header.KeyID)
+	keys, err := v.keys.find(ctx, header.KeyID, issuedAt(signed.UnsafePayloadWithoutVerification()))
 	if err != nil {
 		return nil, err
 	}
@@ -151,6 +154,16 @@ func (v *JWT) verify(ctx context.Context, token string) ([]byte, error) {
 		}
 	}
 	return nil, ErrInvalid
+}
+
+// issuedAt reads "iat" without trusting it: it decides only whether a token whose
+// key is unknown is bad, or may be newer than the keys.
+func issuedAt(payload []byte) time.Time {
+	r := &reader{}
+	if json.Unmarshal(payload, &r.members) != nil {
+		return time.Time{}
+	}
+	return r.time("iat")
 }
 
 // rightType keeps other JWTs of the same issuer, such as id_tokens, from passing

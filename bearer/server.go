@@ -3,7 +3,6 @@ package bearer
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"net/http"
 	"net/url"
@@ -323,10 +322,4 @@ func b64token(s string) bool {
 		}
 	}
 	return end > 0
-}
-
-// String keeps what a token says about itself out of logs by accident: it names
-// the subject and the client only.
-func (t *Token) String() string {
-	return fmt.Sprintf("token of %s for client %s", t.Subject, t.ClientID)
 }

@@ -52,7 +52,7 @@ type Token struct {
 }
 
 // Claim reads the member name of Claims into v and reports whether it is there and
-// of v's type.
+// of v's type. Names count with their case, in v's struct tags too.
 func (t *Token) Claim(name string, v any) bool {
 	var members map[string]json.RawMessage
 	if len(t.Claims) == 0 || jsonv2.Unmarshal(t.Claims, &members) != nil {
