@@ -23,7 +23,7 @@ func (s *Server) bearerServer() (*bearer.Server, error) {
 	}
 	b := s.cfg.Bearer
 	return bearer.New(bearer.Config{
-		Validator: v, Realm: "sluice", Resource: s.resource(), AuthorizationServers: s.issuers(), Log: s.log, Now: s.now,
+		Validator: v, Realm: "sluice", Resource: s.resource(), AuthorizationServers: s.issuers(), Log: s.log, Now: s.clock,
 		Audience: s.audience(),
 		DPoP:     &bearer.DPoPConfig{Base: s.cfg.issuer(), Required: b.DPoPRequired, Nonces: b.DPoPNonces},
 		Body: func(w http.ResponseWriter, _ *http.Request, e *bearer.Error) {
@@ -89,7 +89,7 @@ func (s *Server) byIssuer() (bearer.Validator, error) {
 	}
 	for i, issuer := range b.JWT.Issuers {
 		cfg := bearer.JWTConfig{Issuer: issuer, Audience: b.JWT.Audience, Algorithms: b.JWT.Algorithms, AnyType: b.JWT.AnyType,
-			UsernameMembers: b.UsernameAttributes, Now: s.now}
+			UsernameMembers: b.UsernameAttributes, InsecureHTTP: b.InsecureIntrospection, Now: s.clock}
 		if cfg.Audience == "" {
 			cfg.Audience = s.resource()
 		}
@@ -100,7 +100,8 @@ func (s *Server) byIssuer() (bearer.Validator, error) {
 		if err != nil {
 			return nil, err
 		}
-		chain.Issuers[issuer] = bearer.NewRevocationList(bearer.RevocationListConfig{Validator: v, Now: s.now})
+		cached := bearer.NewCache(bearer.CacheConfig{Validator: v, Now: s.clock})
+		chain.Issuers[issuer] = bearer.NewRevocationList(bearer.RevocationListConfig{Validator: cached, Now: s.now})
 	}
 	return chain, nil
 }

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/sluicehq/sluice"
 	"github.com/sluicehq/sluice/bearer/bearertest"
@@ -125,7 +126,7 @@ func TestForeignIssuersStory(t *testing.T) {
 		"of the first issuer":  {one.AccessToken(audience, claims), 200},
 		"of the second issuer": {two.AccessToken(audience, claims), 200},
 		"of a stranger":        {stranger.AccessToken(audience, claims), 401},
-		"of a liar":            {stranger.AccessToken(audience, bearertest.Claims{"email": kermit, "iss": one.URL}), 401},
+		"of a liar":            {stranger.AccessToken(audience, bearertest.Claims{"email": kermit, "iss": one.URL, "iat": time.Now().Unix() - 60}), 401},
 		"for another service":  {one.AccessToken("https://other.example.com", claims), 401},
 		"an id_token":          {one.Key().Sign(bearertest.Claims{"typ": "JWT"}, bearertest.Claims{"iss": one.URL, "aud": audience, "email": kermit, "sub": "1", "exp": 4000000000}), 401},
 	} {

@@ -184,7 +184,7 @@ func (h *RevocationReceiver) verify(ctx context.Context, token string) (*eventCl
 }
 
 func (h *RevocationReceiver) payload(ctx context.Context, signed *jose.JSONWebSignature, header jose.Header) ([]byte, error) {
-	keys, err := h.jwt.keys.find(ctx, header.KeyID)
+	keys, err := h.jwt.keys.find(ctx, header.KeyID, issuedAt(signed.UnsafePayloadWithoutVerification()))
 	if errors.Is(err, ErrInvalid) {
 		return nil, errEventKey
 	}

@@ -84,7 +84,7 @@ func TestRevocationReceiverRefuses(t *testing.T) {
 	key, now := auth.Key(), time.Now().Unix()
 	what := bearertest.Claims{"sub": "7"}
 	for name, c := range map[string]struct{ token, code string }{
-		"another's key":      {event(stranger.Key(), auth.URL, what, nil), "invalid_key"},
+		"another's key":      {event(stranger.Key(), auth.URL, what, bearertest.Claims{"iat": now - 40}), "invalid_key"},
 		"another issuer":     {event(key, stranger.URL, what, nil), "invalid_issuer"},
 		"another audience":   {event(key, auth.URL, what, bearertest.Claims{"aud": "https://other.example.com"}), "invalid_audience"},
 		"no audience":        {event(key, auth.URL, what, bearertest.Claims{"aud": nil}), "invalid_audience"},
