@@ -112,8 +112,9 @@ type OAuthConfig struct {
 	// sluice.oauth.key-overlap. Default 24h, at least 15m and at most half of
 	// KeyRotation.
 	KeyOverlap time.Duration
-	// CORSFilter applies the cors.* settings to the token, revocation and userinfo
-	// endpoints as well. authentication.oauth.corsFilter. Default false.
+	// CORSFilter applies the cors.* settings to the endpoints that browsers need of
+	// the authorization server as well: token, revocation, userinfo, keys, metadata.
+	// authentication.oauth.corsFilter. Default false.
 	CORSFilter bool
 	// TokenParametersInQuery accepts the token endpoint's parameters in the
 	// address, as old documentation shows; they end up in logs then.
@@ -137,6 +138,20 @@ type OAuthConfig struct {
 	// signs out, as Keycloak's older clients send it; it must be registered all the
 	// same. sluice.oauth.logout-redirect-uri. Default false.
 	LogoutRedirectURI bool
+	// FragmentRedirectURIs lets redirect URIs of web pages have a fragment, which RFC
+	// 6749 §3.1.2 forbids, as ADF's hash router needs it. They are answered in the
+	// query alone. sluice.oauth.fragment-redirect-uris. Default false.
+	FragmentRedirectURIs bool
+	// KeycloakRealm makes the endpoints answer at Keycloak's addresses of that realm
+	// too: /auth/realms/{realm}/protocol/openid-connect/… and the same without
+	// /auth. Clients that compare the issuer with such an address need Issuer to be
+	// it. sluice.oauth.keycloak-realm. Empty means none.
+	KeycloakRealm string
+	// CORSClientOrigins lets pages call the endpoints that browsers need from the
+	// origins at which clients without a secret have redirect URIs, and from those
+	// in any client's allowed_cors_origins. sluice.oauth.cors-client-origins.
+	// Default true.
+	CORSClientOrigins bool
 	// FetchPrivateHosts are the hosts, with or without :port, that may have
 	// addresses of inner networks when the server fetches what a client has
 	// registered: jwks_uri, sector_identifier_uri. All others must be public.
@@ -215,6 +230,7 @@ func DefaultConfig() Config {
 			CodeTTL: time.Minute, AccessTTL: time.Hour, RefreshTTL: 720 * time.Hour, RefreshGrace: 10 * time.Second,
 			RequestTTL: 30 * time.Minute, SigningAlg: "RS256", KeyRotation: 90 * 24 * time.Hour, KeyOverlap: 24 * time.Hour,
 			RefreshWithoutClientID: true, BasicWithoutColon: true, IgnorePublicClientSecret: true,
+			CORSClientOrigins: true,
 		},
 		Bearer: BearerConfig{Enabled: true},
 		Users:  UsersConfig{CaseSensitive: true},
@@ -315,6 +331,7 @@ func (c Config) validateOAuth(p *problems) {
 	p.add(o.AccessTTL < time.Second || o.AccessTTL > 24*time.Hour, "authentication.oauth.tokenValidityInSeconds", "%d is not from 1 to 86400", int64(o.AccessTTL/time.Second))
 	p.add(o.RefreshTTL < time.Second, "sluice.oauth.refresh-ttl", "it must be a second or more")
 	p.add(o.RefreshGrace < 0 || o.RefreshGrace > 5*time.Minute, "sluice.oauth.refresh-grace", "%s is not between 0 and 5m", o.RefreshGrace)
+	p.add(!validRealm(o.KeycloakRealm), "sluice.oauth.keycloak-realm", "%q must be letters, digits and - . _ ~", o.KeycloakRealm)
 	for _, host := range o.FetchPrivateHosts {
 		p.add(strings.ContainsAny(host, "/@?#* "), "sluice.oauth.fetch-private-hosts", "%q is no host or host:port", host)
 	}

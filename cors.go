@@ -11,22 +11,37 @@ import (
 )
 
 // cors lets other sites' pages call an endpoint from a browser, as the cors.*
-// settings say. The origin is echoed, never "*", because clients of APS send
-// credentials along; what they may do still rests on the token alone, since the
-// endpoints behind it take no cookies.
+// settings say.
 func cors(cfg CORSConfig, next http.Handler) http.Handler {
 	if !cfg.Enabled {
 		return next
 	}
-	allowed := origins(cfg)
-	methods, headers, exposed := strings.Join(cfg.Methods, ", "), strings.Join(cfg.Headers, ", "), strings.Join(cfg.Exposed, ", ")
+	named := origins(cfg)
+	share := sharing{methods: cfg.Methods, headers: cfg.Headers, exposed: cfg.Exposed, credentials: cfg.Credentials, maxAge: cfg.MaxAge,
+		allowed: func(_ *http.Request, origin string) bool { return named(origin) }}
+	return share.with(next)
+}
+
+// sharing is what other sites' pages may do. The origin is echoed, never "*",
+// because clients of APS send credentials along; what they may do still rests on
+// the token alone, since the endpoints behind it take no cookies.
+type sharing struct {
+	allowed                   func(r *http.Request, origin string) bool
+	methods, headers, exposed []string
+	credentials               bool
+	maxAge                    time.Duration
+}
+
+// with stands in front of next and answers preflights itself.
+func (s sharing) with(next http.Handler) http.Handler {
+	methods, headers, exposed := strings.Join(s.methods, ", "), strings.Join(s.headers, ", "), strings.Join(s.exposed, ", ")
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		origin := r.Header.Get("Origin")
 		h := w.Header()
 		h.Add("Vary", "Origin")
-		if origin != "" && allowed(origin) {
+		if origin != "" && s.allowed(r, origin) {
 			h.Set("Access-Control-Allow-Origin", origin)
-			if cfg.Credentials {
+			if s.credentials {
 				h.Set("Access-Control-Allow-Credentials", "true")
 			}
 			if exposed != "" {
@@ -40,7 +55,7 @@ func cors(cfg CORSConfig, next http.Handler) http.Handler {
 		if h.Get("Access-Control-Allow-Origin") != "" {
 			h.Set("Access-Control-Allow-Methods", methods)
 			h.Set("Access-Control-Allow-Headers", headers)
-			h.Set("Access-Control-Max-Age", strconv.Itoa(int(cfg.MaxAge/time.Second)))
+			h.Set("Access-Control-Max-Age", strconv.Itoa(int(s.maxAge/time.Second)))
 		}
 		w.WriteHeader(http.StatusNoContent)
 	})

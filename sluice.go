@@ -161,7 +161,7 @@ func (s *Server) openRooms(ctx context.Context) (err error) {
 		RequestTTL: o.RequestTTL, RefreshGrace: o.RefreshGrace, JWT: o.JWT, QueryParameters: o.TokenParametersInQuery,
 		RefreshWithoutClientID: o.RefreshWithoutClientID, BasicWithoutColon: o.BasicWithoutColon,
 		IgnorePublicSecret: o.IgnorePublicClientSecret, PasswordError401: o.PasswordError401, LogoutRedirectURI: o.LogoutRedirectURI,
-		OpenRegistration: o.InsecureOpenRegistration, PrivateHosts: o.FetchPrivateHosts, LoopbackFetch: o.InsecureLoopbackFetch,
+		FragmentURIs: o.FragmentRedirectURIs, OpenRegistration: o.InsecureOpenRegistration, PrivateHosts: o.FetchPrivateHosts, LoopbackFetch: o.InsecureLoopbackFetch,
 		Secure: secure, Log: s.log, Now: s.now,
 	})
 	return err
@@ -224,23 +224,6 @@ func (s *Server) authHandler() http.Handler {
 	})
 }
 
-// crossSite lets other sites' pages call the endpoints that browsers need; never
-// the authorization endpoint, which people visit (RFC 9700 §2.6).
-func (s *Server) crossSite(programs http.Handler) http.Handler {
-	if !s.cfg.OAuth.CORSFilter {
-		return programs
-	}
-	shared := cors(s.cfg.CORS, programs)
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		switch r.URL.Path {
-		case "/oauth/token", "/oauth/revoke", "/oauth/userinfo":
-			shared.ServeHTTP(w, r)
-		default:
-			programs.ServeHTTP(w, r)
-		}
-	})
-}
-
 func matches(mux *http.ServeMux, r *http.Request) bool {
 	_, pattern := mux.Handler(r)
 	return pattern != ""
@@ -288,6 +271,7 @@ func (s *Server) routes() http.Handler {
 			mux.Handle(path, s.AuthServer)
 		}
 		s.mountBelowIssuer(mux)
+		s.mountRealm(mux)
 	}
 	if s.API != nil {
 		mux.Handle("/activiti-app/api/", s.API)

@@ -52,7 +52,8 @@ type Client struct {
 	Created      time.Time
 	Updated      time.Time
 
-	secret string // the stored form; empty for a public client
+	secret    string // the stored form; empty for a public client
+	fragments bool   // its redirect URIs may have a fragment; see Config.FragmentURIs
 }
 
 // Public reports whether the client can prove nothing: it has neither secret nor
@@ -80,7 +81,7 @@ func (s *Service) CreateClient(ctx context.Context, c Client, secret string) (ge
 	if err != nil {
 		return "", err
 	}
-	c.secret = stored
+	c.secret, c.fragments = stored, s.cfg.FragmentURIs
 	if err := c.check(); err != nil {
 		return "", err
 	}
@@ -118,7 +119,7 @@ func (s *Service) UpdateClient(ctx context.Context, c Client) (generated string,
 	if err != nil {
 		return "", err
 	}
-	c.secret = old.secret
+	c.secret, c.fragments = old.secret, s.cfg.FragmentURIs
 	generated = c.renewSecret()
 	if err := c.check(); err != nil {
 		return "", err
@@ -184,7 +185,7 @@ func (c *Client) check() error {
 	add(c.Public() && c.may(ClientCredentials), "client_credentials needs a client with a secret (RFC 6749 §4.4)")
 	add(c.Public() && c.Introspect, "introspection of every token needs a client with a secret")
 	for _, u := range c.RedirectURIs {
-		if err := checkRedirectURI(u); err != nil {
+		if err := c.checkRedirect(u); err != nil {
 			problems = append(problems, "redirect URI "+u+": "+err.Error())
 		}
 	}

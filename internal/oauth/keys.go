@@ -236,6 +236,6 @@ func (s *Service) jwks(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	w.Header().Set("Cache-Control", "public, max-age=300")
-	w.Header().Set("Access-Control-Allow-Origin", "*")
+	openToAll(w)
 	writeJSON(w, http.StatusOK, set)
 }

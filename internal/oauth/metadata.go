@@ -46,6 +46,14 @@ type document struct {
 	ClaimsParameterSupport bool     `json:"claims_parameter_supported"`
 }
 
+// openToAll lets every site's pages read the answer, unless one that may send
+// credentials along has been named before.
+func openToAll(w http.ResponseWriter) {
+	if h := w.Header(); h.Get("Access-Control-Allow-Origin") == "" {
+		h.Set("Access-Control-Allow-Origin", "*")
+	}
+}
+
 // metadata tells what this server does, and nothing that it does not. It is made
 // from the configured issuer alone: no request header changes it.
 func (s *Service) metadata(w http.ResponseWriter, _ *http.Request) {
@@ -53,7 +61,7 @@ func (s *Service) metadata(w http.ResponseWriter, _ *http.Request) {
 	secret := []string{"client_secret_basic", "client_secret_post"}
 	open := []string{"client_secret_basic", "client_secret_post", "none"}
 	w.Header().Set("Cache-Control", "public, max-age=300")
-	w.Header().Set("Access-Control-Allow-Origin", "*")
+	openToAll(w)
 	writeJSON(w, http.StatusOK, document{
 		logoutMetadata:       newLogoutMetadata(base),
 		Issuer:               s.cfg.Issuer,

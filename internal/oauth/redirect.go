@@ -42,6 +42,19 @@ func checkRedirectURI(uri string) error {
 	return nil
 }
 
+// checkRedirect is checkRedirectURI for a client of a server that lets web
+// addresses have a fragment: pages whose router lives behind the # have one.
+func (c *Client) checkRedirect(uri string) error {
+	address, fragment, has := strings.Cut(uri, "#")
+	if !has || !c.fragments || !strings.HasPrefix(address, "http") {
+		return checkRedirectURI(uri)
+	}
+	if strings.ContainsFunc(fragment, func(r rune) bool { return r <= ' ' || r > '~' || r == '\\' || r == '*' || r == '#' }) {
+		return errors.New("space, non-ASCII, backslash, * and # are not allowed in its fragment")
+	}
+	return checkRedirectURI(address)
+}
+
 func loopback(host string) bool {
 	if host == "localhost" {
 		return true

@@ -222,7 +222,8 @@ func (s *Service) take(ctx context.Context, c *Client, m *registration, policy R
 	policy.GrantTypes = append(slices.Clone(policy.GrantTypes), c.GrantTypes...)
 	policy.Scopes = append(slices.Clone(policy.Scopes), c.Scopes...)
 	policy.DetailTypes = append(slices.Clone(policy.DetailTypes), c.DetailTypes...)
-	if err := m.checkAlone(); err != nil {
+	c.fragments = s.cfg.FragmentURIs
+	if err := m.checkAlone(c); err != nil {
 		return "", err
 	}
 	c.fill(m, policy)
@@ -243,7 +244,7 @@ func (s *Service) take(ctx context.Context, c *Client, m *registration, policy R
 }
 
 // checkAlone refuses what this server does not do.
-func (r *registration) checkAlone() error {
+func (r *registration) checkAlone(c *Client) error {
 	if r.Statement != "" {
 		return &Failure{Code: "unapproved_software_statement", Description: "this server trusts no issuer of software statements"}
 	}
@@ -254,7 +255,7 @@ func (r *registration) checkAlone() error {
 		return invalidMetadata("subject_type must be public")
 	}
 	for _, u := range r.RedirectURIs {
-		if err := checkRedirectURI(u); err != nil {
+		if err := c.checkRedirect(u); err != nil {
 			return invalidRedirect("redirect URI " + u + ": " + err.Error())
 		}
 	}
@@ -268,6 +269,7 @@ func (c *Client) fill(m *registration, policy RegistrationPolicy) {
 	own := c.Metadata
 	c.Name, c.RedirectURIs, c.GrantTypes, c.Scopes, c.Metadata = m.Name, unique(m.RedirectURIs), unique(m.GrantTypes), unique(strings.Fields(m.Scope)), m.Metadata
 	c.Resources, c.ExchangeFrom, c.AssertionIssuers, c.Roles = own.Resources, own.ExchangeFrom, own.AssertionIssuers, own.Roles
+	c.AllowedOrigins = own.AllowedOrigins
 	if len(c.GrantTypes) == 0 {
 		c.GrantTypes = []string{AuthorizationCode}
 	}

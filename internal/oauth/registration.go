@@ -93,6 +93,9 @@ type Metadata struct {
 	// AssertionIssuers are who may sign its jwt-bearer assertions about users (RFC
 	// 7523 §3), with their keys. Our own member.
 	AssertionIssuers []AssertionIssuer `json:"assertion_issuers,omitempty"`
+	// AllowedOrigins are the origins of its pages that its redirect URIs do not show.
+	// Our own member.
+	AllowedOrigins []string `json:"allowed_cors_origins,omitempty"`
 	// Roles are put into its own tokens' realm_access.roles. Our own member.
 	Roles []string `json:"roles,omitempty"`
 }
@@ -190,6 +193,9 @@ func (m *Metadata) addressProblems(add func(bad bool, text string)) {
 		if err := checkRedirectURI(u); err != nil {
 			add(true, "post-logout redirect URI "+u+": "+err.Error())
 		}
+	}
+	for _, o := range m.AllowedOrigins {
+		add(o == "" || originOf(o) != o, "allowed_cors_origins: "+o+" is no origin such as https://app.example.com")
 	}
 	for _, r := range m.Resources {
 		add(!validResource(r), "the resource "+r+" must be an absolute URI without fragment (RFC 8707 §2)")

@@ -119,6 +119,9 @@ func (c *Client) answers(sorted []string) bool {
 
 func (r *request) checkMode(_ *Client, f form) error {
 	switch mode := f["response_mode"]; {
+	case strings.Contains(r.RedirectURI, "#") && r.ResponseMode == "fragment":
+		r.ResponseMode = "query" // for the error: the address has one fragment already
+		return invalidRequest("the redirect URI has a fragment, so nothing can be answered in another")
 	case mode == "" || mode == "form_post" || mode == "fragment":
 		return nil
 	case mode == "query" && r.ResponseMode == "query":

@@ -33,8 +33,12 @@ func (s *Service) send(w http.ResponseWriter, r *http.Request, req *request, val
 	}
 }
 
-// withQuery adds the answer to a redirect URI and leaves its own bytes alone.
+// withQuery adds the answer to a redirect URI, before its fragment, and leaves its
+// own bytes alone.
 func withQuery(uri string, values url.Values) string {
+	if address, fragment, has := strings.Cut(uri, "#"); has {
+		return withQuery(address, values) + "#" + fragment
+	}
 	switch {
 	case !strings.Contains(uri, "?"):
 		return uri + "?" + values.Encode()

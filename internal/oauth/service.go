@@ -44,6 +44,9 @@ type Config struct {
 	IgnorePublicSecret bool
 	// PasswordError401 answers 401 instead of 400 for a user's wrong password.
 	PasswordError401 bool
+	// FragmentURIs lets redirect URIs of web pages have a fragment, for ADF with its
+	// hash router. RFC 6749 §3.1.2 forbids it.
+	FragmentURIs bool
 	// OpenRegistration lets anybody register clients, within DefaultPolicy.
 	OpenRegistration bool
 	// PrivateHosts may have addresses of inner networks when the server fetches
@@ -83,6 +86,7 @@ type Service struct {
 	secrets *secretCache
 	fetcher *fetcher
 	keySets *keySets
+	origins *origins
 	keys    *keyStore
 	grants  map[string]grant
 	issuer  *url.URL
@@ -101,6 +105,7 @@ func New(ctx context.Context, db *store.DB, users *identity.Service, pages *page
 	s := &Service{cfg: cfg, db: db, users: users, pages: pages, issuer: issuer, secrets: newSecretCache(),
 		fetcher: newFetcher(cfg.PrivateHosts, cfg.LoopbackFetch)}
 	s.keySets = newKeySets(cfg.Now, s.fetch)
+	s.origins = &origins{read: s.readOrigins, now: cfg.Now}
 	s.keys = newKeyStore(db, cfg)
 	if !cfg.Keyless {
 		if err := s.keys.start(ctx); err != nil {
