@@ -29,7 +29,7 @@ func TestKeycloaksAddresses(t *testing.T) {
 		if document.Status != 200 || document.Text("issuer") != srv.Config.Issuer {
 			t.Fatalf("%s: %d %s", base, document.Status, document.Body)
 		}
-		for _, member := range []string{"authorization_endpoint", "token_endpoint", "userinfo_endpoint", "jwks_uri", "revocation_endpoint"} {
+		for _, member := range []string{"authorization_endpoint", "token_endpoint", "userinfo_endpoint", "jwks_uri", "revocation_endpoint", "end_session_endpoint"} {
 			address := document.Text(member)
 			if a := srv.Get(t, strings.TrimPrefix(address, srv.URL)); !strings.HasPrefix(address, srv.Config.Issuer) || a.Status == 404 {
 				t.Errorf("%s is %s and answers %d", member, address, a.Status)
@@ -43,6 +43,9 @@ func TestKeycloaksAddresses(t *testing.T) {
 		}
 		if a := srv.Get(t, at+"/userinfo", "Authorization", "bearer "+token); a.Status != 200 || a.Text("preferred_username") != "kermit@example.com" {
 			t.Errorf("userinfo: %d %s", a.Status, a.Body)
+		}
+		if a := srv.Get(t, at+"/logout"); a.Status != 200 || !strings.Contains(a.Body, "<h1") {
+			t.Errorf("logout: %d %s", a.Status, a.Body)
 		}
 		if a := srv.Get(t, at+"/certs"); a.Status != 200 || a.JSON["keys"] == nil {
 			t.Errorf("certs: %d %s", a.Status, a.Body)
