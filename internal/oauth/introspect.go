@@ -160,40 +160,40 @@ func (x *extras) tokenType() string {
 
 // ask looks a token up for a client that may know: its own tokens, or any for a
 // resource server. Another's token is told as dead.
-func (s *Service) ask(ctx context.Context, r *http.Request, f form) (*live, error) {
+func (s *Service) ask(ctx context.Context, r *http.Request, f form) (*live, *Client, error) {
 	client, err := s.confidential(ctx, r, f)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if f["token"] == "" {
-		return nil, invalidRequest("token is missing")
+		return nil, nil, invalidRequest("token is missing")
 	}
 	l, err := s.lookUp(ctx, f["token"])
 	if err == nil && !client.Introspect && l.clientID != client.ID {
-		return nil, errDead
+		return nil, client, errDead
 	}
-	return l, err
+	return l, client, err
 }
 
-// introspect is RFC 7662. What cannot be known is an error, never inactive.
+// introspect is RFC 7662 and, for callers that ask for it, RFC 9701. What cannot be known is an error, never inactive.
 func (s *Service) introspect(w http.ResponseWriter, r *http.Request, f form) {
-	l, err := s.ask(r.Context(), r, f)
+	l, caller, err := s.ask(r.Context(), r, f)
 	switch {
 	case errors.Is(err, errDead):
-		writeJSON(w, http.StatusOK, struct {
+		s.answerIntrospection(w, r, caller, struct {
 			Active bool `json:"active"`
 		}{})
 	case err != nil:
 		s.refuse(w, r, err)
 	default:
-		writeJSON(w, http.StatusOK, s.facts(l))
+		s.answerIntrospection(w, r, caller, s.facts(l))
 	}
 }
 
 // checkToken answers in the dialect of Spring Security OAuth 2: user_name,
 // authorities, lists for scope and aud, and 400 for a dead token.
 func (s *Service) checkToken(w http.ResponseWriter, r *http.Request, f form) {
-	l, err := s.ask(r.Context(), r, f)
+	l, _, err := s.ask(r.Context(), r, f)
 	if errors.Is(err, errDead) || (err == nil && l.refresh) {
 		err = &Failure{Code: "invalid_token", Description: "Token was not recognised"}
 	}
