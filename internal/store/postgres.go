@@ -68,7 +68,7 @@ func (db *postgresDB) transact(ctx context.Context, opts *sql.TxOptions, fn func
 		return err
 	}
 	defer func() { _ = tx.Rollback() }() // does nothing after a commit
-	if err := fn(&Tx{plainTx{tx}}); err != nil {
+	if err := fn(&Tx{Querier: plainTx{tx}}); err != nil {
 		return err
 	}
 	return tx.Commit()

@@ -174,7 +174,7 @@ func (q *queue) commit(group []*job) error {
 	if err := q.connect(ctx); err != nil {
 		return err
 	}
-	tx := &Tx{(*queueTx)(q)}
+	tx := &Tx{Querier: (*queueTx)(q)}
 	if _, err := tx.Exec(ctx, "BEGIN IMMEDIATE"); err != nil {
 		return err
 	}

@@ -157,7 +157,7 @@ func (db *sqliteDB) read(ctx context.Context, fn func(*Tx) error) error {
 		return err
 	}
 	defer func() { _ = tx.Rollback() }() // nothing was written
-	return fn(&Tx{plainTx{tx}})
+	return fn(&Tx{Querier: plainTx{tx}})
 }
 
 // Exec is one write in the queue.

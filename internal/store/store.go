@@ -66,7 +66,19 @@ type backend interface {
 }
 
 // Tx is a transaction; it ends with the function it was given to.
-type Tx struct{ Querier }
+type Tx struct {
+	Querier
+	after *[]func() // nil in a reading one
+}
+
+// AfterCommit has fn called when the transaction has been committed, before Write
+// returns; never when it has not. fn must be quick and needs no error: what must not
+// be lost is a row.
+func (tx *Tx) AfterCommit(fn func()) {
+	if tx.after != nil {
+		*tx.after = append(*tx.after, fn)
+	}
+}
 
 // Open opens the database and checks that it answers. It does not migrate.
 func Open(ctx context.Context, cfg Config) (*DB, error) {
@@ -132,7 +144,18 @@ func (db *DB) Read(ctx context.Context, fn func(*Tx) error) error {
 func (db *DB) Write(ctx context.Context, fn func(*Tx) error) error {
 	ctx, cancel := context.WithTimeout(ctx, db.timeout)
 	defer cancel()
-	return db.told(db.write(ctx, fn))
+	var after []func()
+	err := db.write(ctx, func(tx *Tx) error {
+		after = after[:0]
+		return fn(&Tx{Querier: tx.Querier, after: &after})
+	})
+	if err != nil {
+		return db.told(err)
+	}
+	for _, fn := range after {
+		fn()
+	}
+	return nil
 }
 
 // Exec runs one writing statement as a transaction of its own.

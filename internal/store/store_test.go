@@ -47,6 +47,32 @@ func TestWriteKeepsAllOrNothing(t *testing.T) {
 	}
 }
 
+// What is called after a commit sees what was written; without one it is not called.
+func TestAfterCommit(t *testing.T) {
+	t.Parallel()
+	db := storetest.Open(t)
+	boom := errors.New("boom")
+	for _, fails := range []error{nil, boom} {
+		seen := -1
+		err := db.Write(t.Context(), func(tx *store.Tx) error {
+			tx.AfterCommit(func() { seen = count(t, db) })
+			if err := insert(t.Context(), tx, "a"); err != nil && fails == nil {
+				return err
+			}
+			if seen != -1 {
+				t.Error("called before the commit")
+			}
+			return fails
+		})
+		if want := map[bool]int{true: 1, false: -1}[fails == nil]; (err == nil) != (fails == nil) || seen != want {
+			t.Errorf("failing by %v: %v, seen %d rows, want %d", fails, err, seen, want)
+		}
+		if _, err := db.Exec(t.Context(), `DELETE FROM sequences`); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 // Writes that share a commit must not share their failures.
 func TestConcurrentWritesFailAlone(t *testing.T) {
 	t.Parallel()
