@@ -106,6 +106,22 @@ func (s *Server) byIssuer() (bearer.Validator, error) {
 	return chain, nil
 }
 
+// revocationsPath is where another authorization server tells of what it ended.
+const revocationsPath = "/management/revocations"
+
+// revocations takes what the configured issuer pushes; nil when there is none.
+func (s *Server) revocations() (http.Handler, error) {
+	r := s.cfg.Bearer.Revocations
+	if !s.cfg.Bearer.Enabled || r.Issuer == "" || s.cfg.Role == RoleAuth {
+		return nil, nil
+	}
+	cfg := bearer.ReceiverConfig{Issuer: r.Issuer, JWKS: r.JWKS, Audience: r.Audience, Revoke: s.check.Revoke, Log: s.log, Now: s.now}
+	if cfg.Audience == "" {
+		cfg.Audience = s.cfg.issuer() + revocationsPath
+	}
+	return bearer.NewRevocationReceiver(cfg)
+}
+
 // setKeys says where the keys of issuer i are: at an address, or in a file.
 func setKeys(cfg *bearer.JWTConfig, places []string, i int) (err error) {
 	switch {

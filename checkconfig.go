@@ -54,6 +54,8 @@ type BearerConfig struct {
 	Audience string
 	// JWT checks signed tokens of other issuers here.
 	JWT JWTConfig
+	// Revocations are pushed by another authorization server.
+	Revocations RevocationsConfig
 	// Override leaves the whole decision to an endpoint of the operator's own.
 	Override OverrideConfig
 	// DPoPRequired refuses tokens that are not bound to a key of the caller's (RFC
@@ -97,6 +99,21 @@ type JWTConfig struct {
 	AnyType bool
 }
 
+// RevocationsConfig is the authorization server that tells this one at once what it
+// has ended, at /management/revocations (see bearer.RevocationReceiver). Without it,
+// answers of CheckToken are used for up to 30 seconds.
+type RevocationsConfig struct {
+	// Issuer is that server. security.oauth2.revocations.issuer. Empty means none.
+	Issuer string
+	// JWKS is the address of its keys. security.oauth2.revocations.jwks. Empty means
+	// that they are found by its metadata.
+	JWKS string
+	// Audience is this server's address as it stands in that server's
+	// sluice.oauth.revocation-receivers. security.oauth2.revocations.audience. Empty
+	// means sluice.issuer with /management/revocations behind it.
+	Audience string
+}
+
 // OverrideConfig replaces the check of tokens by an endpoint of the operator's own;
 // see bearer.HTTPValidator for what it reads and answers.
 type OverrideConfig struct {
@@ -131,6 +148,14 @@ func (c Config) validateBearer(p *problems) {
 	}
 	b.validateJWT(p)
 	b.validateOverride(p)
+	const key = "security.oauth2.revocations."
+	if b.Revocations.Issuer != "" {
+		b.validateAddress(p, key+"issuer", b.Revocations.Issuer)
+	}
+	if b.Revocations.JWKS != "" {
+		b.validateAddress(p, key+"jwks", b.Revocations.JWKS)
+	}
+	p.add(b.Revocations.Issuer == "" && b.Revocations != RevocationsConfig{}, key+"issuer", "it is needed with the other settings of that name")
 }
 
 // dialects are the values of security.oauth2.client.dialect.

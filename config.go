@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/url"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -112,6 +113,11 @@ type OAuthConfig struct {
 	// sluice.oauth.key-overlap. Default 24h, at least 15m and at most half of
 	// KeyRotation.
 	KeyOverlap time.Duration
+	// RevocationReceivers are resource servers that are told at once, by signed
+	// events, of tokens that were revoked, users that were disabled and clients that
+	// were deleted (RFC 8935). sluice.oauth.revocation-receivers, addresses with
+	// commas. Empty means none.
+	RevocationReceivers []string
 	// CORSFilter applies the cors.* settings to the endpoints that browsers need of
 	// the authorization server as well: token, revocation, userinfo, keys, metadata.
 	// authentication.oauth.corsFilter. Default false.
@@ -334,6 +340,14 @@ func (c Config) validateOAuth(p *problems) {
 	p.add(!validRealm(o.KeycloakRealm), "sluice.oauth.keycloak-realm", "%q must be letters, digits and - . _ ~", o.KeycloakRealm)
 	for _, host := range o.FetchPrivateHosts {
 		p.add(strings.ContainsAny(host, "/@?#* "), "sluice.oauth.fetch-private-hosts", "%q is no host or host:port", host)
+	}
+	for i, address := range o.RevocationReceivers {
+		u, err := url.Parse(address)
+		bad := err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") || u.User != nil || u.Fragment != ""
+		p.add(bad, "sluice.oauth.revocation-receivers", "%q must be an http(s) URL without user and fragment", address)
+		p.add(!bad && u.Scheme == "http" && !loopbackHost(u.Hostname()) && !c.InsecureHTTP, "sluice.oauth.revocation-receivers",
+			"%q: plain http is for localhost; use https, or set sluice.insecure-http=true for a closed network", address)
+		p.add(slices.Contains(o.RevocationReceivers[:i], address), "sluice.oauth.revocation-receivers", "%q is there twice", address)
 	}
 	p.add(o.RequestTTL < time.Minute || o.RequestTTL > 24*time.Hour, "sluice.oauth.authorization-request-ttl", "%s is not between 1m and 24h", o.RequestTTL)
 }

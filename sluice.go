@@ -44,6 +44,7 @@ type Server struct {
 	admin bool             // made for administration: serves nothing and signs nothing
 	own   bearer.Validator // replaces the configured check when set
 	check *bearer.Server
+	told  http.Handler // takes revocations from another server; nil: none
 	base  http.Handler
 	now   func() time.Time
 	clock func() time.Time // nil: the machine's, which bearer reads in a cheaper way
@@ -104,6 +105,9 @@ func (s *Server) build(ctx context.Context, options []Option) error {
 	if s.check, err = s.bearerServer(); err != nil {
 		return err
 	}
+	if s.told, err = s.revocations(); err != nil {
+		return err
+	}
 	if err := s.mount(); err != nil {
 		return err
 	}
@@ -140,7 +144,8 @@ func (s *Server) openRooms(ctx context.Context) (err error) {
 		UseExternalID: s.cfg.Users.UseExternalID, CaseSensitive: s.cfg.Users.CaseSensitive, SessionTTL: s.cfg.SessionTTL,
 		CreateUsers: s.cfg.Users.Create, GroupsClaim: s.cfg.Users.GroupsClaim, ServiceUser: s.cfg.Users.ServiceUser,
 		PasswordConcurrency: s.cfg.PasswordConcurrency, Secure: secure, Log: s.log, Now: s.now,
-		Purpose: func(ctx context.Context, next string) string { return s.auth.Purpose(ctx, next) },
+		Purpose:  func(ctx context.Context, next string) string { return s.auth.Purpose(ctx, next) },
+		Disabled: func(ctx context.Context, tx *store.Tx, userID int64) error { return s.auth.UserEnded(ctx, tx, userID) },
 		Ended: func(ctx context.Context, tx *store.Tx, ended []identity.EndedSession) error {
 			return s.auth.SessionsEnded(ctx, tx, ended)
 		},
@@ -161,7 +166,7 @@ func (s *Server) openRooms(ctx context.Context) (err error) {
 		RequestTTL: o.RequestTTL, RefreshGrace: o.RefreshGrace, JWT: o.JWT, QueryParameters: o.TokenParametersInQuery,
 		RefreshWithoutClientID: o.RefreshWithoutClientID, BasicWithoutColon: o.BasicWithoutColon,
 		IgnorePublicSecret: o.IgnorePublicClientSecret, PasswordError401: o.PasswordError401, LogoutRedirectURI: o.LogoutRedirectURI,
-		FragmentURIs: o.FragmentRedirectURIs, OpenRegistration: o.InsecureOpenRegistration, PrivateHosts: o.FetchPrivateHosts, LoopbackFetch: o.InsecureLoopbackFetch,
+		FragmentURIs: o.FragmentRedirectURIs, RevocationReceivers: o.RevocationReceivers, OpenRegistration: o.InsecureOpenRegistration, PrivateHosts: o.FetchPrivateHosts, LoopbackFetch: o.InsecureLoopbackFetch,
 		Secure: secure, Log: s.log, Now: s.now,
 	})
 	return err
@@ -266,6 +271,9 @@ func (s *Server) routes() http.Handler {
 	mux.Handle("GET /static/", s.pages.Static())
 	mux.HandleFunc("GET /{$}", s.home)
 	mux.Handle("GET "+s.check.MetadataPath(), s.check.Metadata())
+	if s.told != nil {
+		mux.Handle(revocationsPath, s.told)
+	}
 	if s.AuthServer != nil {
 		for _, path := range []string{"/oauth/", "/login", "/logout", "/.well-known/"} {
 			mux.Handle(path, s.AuthServer)

@@ -216,7 +216,7 @@ func (h *RevocationReceiver) claims(payload []byte) (*eventClaims, error) {
 		return nil, errEventIssuer
 	case !slices.Contains(audience, h.cfg.Audience):
 		return nil, errEventAudience
-	case c.ID == "" || len(c.ID) > maxProofID || !ours || c.Issued <= 0 || c.Issued > lastSecond || c.Happened > c.Issued:
+	case c.ID == "" || len(c.ID) > maxProofID || !ours || c.Issued <= 0 || c.Issued > lastSecond || c.Happened > c.Issued+int64(h.cfg.Window/time.Second):
 		return nil, errEventForm
 	case now.Sub(issued) > h.cfg.Window || issued.Sub(now) > h.cfg.Window:
 		return nil, errEventTime

@@ -154,6 +154,11 @@ func (s *Service) Update(ctx context.Context, id int64, change UserUpdate) (*Use
 				return err
 			}
 		}
+		if !u.Active() && s.cfg.Disabled != nil {
+			if err := s.cfg.Disabled(ctx, tx, id); err != nil {
+				return err
+			}
+		}
 		return s.keepAnAdministrator(ctx, tx, u)
 	})
 	if fault.Is(err, fault.Conflict) {

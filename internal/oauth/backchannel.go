@@ -43,9 +43,8 @@ func (s *Service) SessionsEnded(ctx context.Context, tx *store.Tx, list []identi
 		if err := s.tellClients(ctx, tx, ended); err != nil {
 			return err
 		}
-		_, err := tx.Exec(ctx, `UPDATE grants SET revoked_at = $1 WHERE session_id = $2 AND revoked_at IS NULL
-			AND ' ' || scope || ' ' LIKE '% openid %' AND ' ' || scope || ' ' NOT LIKE '% offline!_access %' ESCAPE '!'`,
-			store.Millis(s.now()), ended.ID)
+		err := s.revokeGrants(ctx, tx, s.now(), `session_id = $2
+			AND ' ' || scope || ' ' LIKE '% openid %' AND ' ' || scope || ' ' NOT LIKE '% offline!_access %' ESCAPE '!'`, ended.ID)
 		if err != nil {
 			return fmt.Errorf("ending a session's grants: %w", err)
 		}

@@ -266,7 +266,10 @@ func (s *Service) DeleteClient(ctx context.Context, id string) error {
 		if err == nil && n == 0 {
 			err = fault.New(fault.NotFound, "there is no client %q", id)
 		}
-		return err
+		if err != nil {
+			return err
+		}
+		return s.tell(ctx, tx, tokensEnded{ClientID: id})
 	})
 }
 

@@ -130,7 +130,7 @@ func (s *Service) redeemCode(ctx context.Context, c *call) (*answer, error) {
 			return err
 		}
 		if replayed = n == 0; replayed {
-			return revokeGrant(ctx, tx, code.grant.id, c.now)
+			return s.revokeGrant(ctx, tx, code.grant.id, c.now)
 		}
 		return i.insert(ctx, tx)
 	})
@@ -194,7 +194,7 @@ func (s *Service) spoil(ctx context.Context, k *code, now time.Time, why error) 
 		if err != nil || n > 0 {
 			return err
 		}
-		return revokeGrant(ctx, tx, k.grant.id, now)
+		return s.revokeGrant(ctx, tx, k.grant.id, now)
 	})
 	if err != nil {
 		return err

@@ -251,11 +251,9 @@ func (s *Service) end(ctx context.Context, r *http.Request, f form) error {
 	}
 	s.cfg.Log.InfoContext(ctx, "token revoked", "client", client.ID, "refresh", l.refresh)
 	if l.refresh {
-		return revokeGrant(ctx, s.db, l.grantID, s.now())
+		return s.endGrant(ctx, l.grantID, s.now())
 	}
-	_, err = s.db.Exec(ctx, `UPDATE access_tokens SET revoked_at = $1 WHERE hash = $2 AND revoked_at IS NULL`,
-		store.Millis(s.now()), hash(f["token"]))
-	return err
+	return s.revokeToken(ctx, hash(f["token"]))
 }
 
 // Validate makes the authorization server in the same process a

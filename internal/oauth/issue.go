@@ -92,12 +92,6 @@ func (g *signIn) insert(ctx context.Context, q store.Querier) error {
 	return err
 }
 
-// revokeGrant ends a grant and with it every code and token that came of it.
-func revokeGrant(ctx context.Context, q store.Querier, id string, now time.Time) error {
-	_, err := q.Exec(ctx, `UPDATE grants SET revoked_at = $1 WHERE id = $2 AND revoked_at IS NULL`, store.Millis(now), id)
-	return err
-}
-
 // issue is a set of tokens made in memory; insert makes it real.
 type issue struct {
 	answer  *answer

@@ -21,7 +21,7 @@ import (
 
 const (
 	outboxSenders = 8                // deliveries at once, in one process
-	outboxPoll    = time.Second      // how often it looks for new rows
+	outboxPoll    = time.Second      // how often it looks for rows that other processes wrote
 	outboxLease   = 30 * time.Second // after this, a delivery that has not ended is another's
 	outboxFirst   = 2 * time.Second  // pause after the first failure; it doubles
 	outboxLongest = 15 * time.Minute
@@ -56,9 +56,18 @@ func (s *Service) enqueue(ctx context.Context, tx *store.Tx, kind, target string
 		return fmt.Errorf("writing a delivery: %w", err)
 	}
 	now := store.Millis(s.now())
+	tx.AfterCommit(s.wakeSender)
 	_, err = tx.Exec(ctx, `INSERT INTO outbox (id, kind, target, payload, next_at, created_at) VALUES ($1, $2, $3, $4, $5, $5)`,
 		id.String(), kind, target, string(text), now)
 	return err
+}
+
+// wakeSender has this process's sender look at once.
+func (s *Service) wakeSender() {
+	select {
+	case s.wake <- struct{}{}:
+	default: // it has not begun to look since the last one
+	}
 }
 
 // Deliver sends what stands in the outbox until ctx ends and what is being sent
@@ -86,6 +95,7 @@ func (s *Service) Deliver(ctx context.Context) {
 			return
 		case <-ended:
 			busy--
+		case <-s.wake:
 		case <-tick.C:
 		}
 	}

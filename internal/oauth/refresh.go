@@ -138,7 +138,7 @@ func (s *Service) repeat(ctx context.Context, c *call, row *refreshRow, token st
 	late := s.cfg.RefreshGrace == 0 || c.now.Sub(row.used) >= s.cfg.RefreshGrace
 	if late || !next.used.IsZero() {
 		s.cfg.Log.WarnContext(ctx, "refresh token reused: grant revoked", "client", c.client.ID, "user", row.grant.userID)
-		if err := revokeGrant(ctx, s.db, row.grant.id, c.now); err != nil {
+		if err := s.endGrant(ctx, row.grant.id, c.now); err != nil {
 			return nil, err
 		}
 		return nil, deadRefresh()

@@ -69,6 +69,9 @@ type Config struct {
 	// LogoutRedirectURI reads redirect_uri as post_logout_redirect_uri at the end
 	// session endpoint, as Keycloak's older clients send it.
 	LogoutRedirectURI bool
+	// RevocationReceivers are the addresses of resource servers that are told at once
+	// of what has ended; see bearer.RevocationReceiver.
+	RevocationReceivers []string
 	// Secure is true when browsers reach the server by https.
 	Secure bool
 	// Log receives an event for each sign-in, issue and refusal; never a secret.
@@ -92,6 +95,7 @@ type Service struct {
 	issuer  *url.URL
 	// deliverers send what the outbox holds, by kind.
 	deliverers map[string]deliverer
+	wake       chan struct{} // tells Deliver that there is something new
 	userinfo   http.Handler
 }
 
@@ -103,7 +107,7 @@ func New(ctx context.Context, db *store.DB, users *identity.Service, pages *page
 		return nil, err
 	}
 	s := &Service{cfg: cfg, db: db, users: users, pages: pages, issuer: issuer, secrets: newSecretCache(),
-		fetcher: newFetcher(cfg.PrivateHosts, cfg.LoopbackFetch)}
+		fetcher: newFetcher(cfg.PrivateHosts, cfg.LoopbackFetch), wake: make(chan struct{}, 1)}
 	s.keySets = newKeySets(cfg.Now, s.fetch)
 	s.origins = &origins{read: s.readOrigins, now: cfg.Now}
 	s.keys = newKeyStore(db, cfg)
@@ -118,7 +122,7 @@ func New(ctx context.Context, db *store.DB, users *identity.Service, pages *page
 		Password:          s.password,
 		ClientCredentials: s.clientCredentials,
 	}
-	s.deliverers = map[string]deliverer{kindLogout: s.deliverLogout}
+	s.deliverers = map[string]deliverer{kindLogout: s.deliverLogout, kindRevocation: s.deliverRevocation}
 	if s.userinfo, err = s.userinfoHandler(); err != nil {
 		return nil, err
 	}

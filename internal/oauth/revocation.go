@@ -1,0 +1,171 @@
+package oauth
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/go-jose/go-jose/v4/jwt"
+
+	"github.com/sluicehq/sluice/bearer"
+	"github.com/sluicehq/sluice/internal/store"
+)
+
+// Resource servers remember tokens for a while. Those that the configuration names
+// are told at once what has ended, by security event tokens (RFC 8417) that are
+// pushed to them (RFC 8935): written in the transaction that ends it, signed when
+// they are sent, and sent until they are taken.
+
+// kindRevocation is the outbox's kind of such an event; its target is the
+// receiver's address.
+const kindRevocation = "revocation"
+
+// typeEvent is the "typ" of RFC 8417 §2.3.
+const typeEvent = "secevent+jwt"
+
+// tokensEnded is the event, as the outbox keeps it and as bearer.RevocationEvent
+// describes it. No token is in it.
+type tokensEnded struct {
+	TokenHashes []string `json:"token_hashes,omitempty"`
+	Subject     string   `json:"sub,omitempty"`
+	ClientID    string   `json:"client_id,omitempty"`
+}
+
+// maxHashes bounds one event's size.
+const maxHashes = 100
+
+// tell puts an event for every receiver into the outbox.
+func (s *Service) tell(ctx context.Context, tx *store.Tx, e tokensEnded) error {
+	for _, receiver := range s.cfg.RevocationReceivers {
+		if err := s.enqueue(ctx, tx, kindRevocation, receiver, e); err != nil {
+			return fmt.Errorf("telling of a revocation: %w", err)
+		}
+	}
+	return nil
+}
+
+// UserEnded tells that a user's tokens are dead, in the transaction that disables
+// him.
+func (s *Service) UserEnded(ctx context.Context, tx *store.Tx, userID int64) error {
+	return s.tell(ctx, tx, tokensEnded{Subject: subject(userID, "")})
+}
+
+// revokeToken ends one access token.
+func (s *Service) revokeToken(ctx context.Context, hash []byte) error {
+	return s.db.Write(ctx, func(tx *store.Tx) error {
+		n, err := tx.Exec(ctx, `UPDATE access_tokens SET revoked_at = $1 WHERE hash = $2 AND revoked_at IS NULL`, store.Millis(s.now()), hash)
+		if err != nil || n == 0 {
+			return err
+		}
+		return s.tell(ctx, tx, tokensEnded{TokenHashes: []string{base64.RawURLEncoding.EncodeToString(hash)}})
+	})
+}
+
+// revokeGrant ends a grant and with it every code and token that came of it.
+func (s *Service) revokeGrant(ctx context.Context, tx *store.Tx, id string, now time.Time) error {
+	return s.revokeGrants(ctx, tx, now, `id = $2`, id)
+}
+
+// endGrant is revokeGrant in a transaction of its own.
+func (s *Service) endGrant(ctx context.Context, id string, now time.Time) error {
+	return s.db.Write(ctx, func(tx *store.Tx) error { return s.revokeGrant(ctx, tx, id, now) })
+}
+
+// revokeGrants ends the grants for which a condition holds, whose parameters begin
+// at $2.
+func (s *Service) revokeGrants(ctx context.Context, tx *store.Tx, now time.Time, condition string, args ...any) error {
+	var ended []string
+	err := tx.Query(ctx, func(r store.Row) error {
+		var id string
+		err := r.Scan(&id)
+		ended = append(ended, id)
+		return err
+	}, `UPDATE grants SET revoked_at = $1 WHERE revoked_at IS NULL AND `+condition+` RETURNING id`, append([]any{store.Millis(now)}, args...)...)
+	if err != nil || len(s.cfg.RevocationReceivers) == 0 {
+		return err
+	}
+	for _, id := range ended {
+		hashes, err := liveHashes(ctx, tx, id, now)
+		if err != nil {
+			return err
+		}
+		for part := range slices.Chunk(hashes, maxHashes) {
+			if err := s.tell(ctx, tx, tokensEnded{TokenHashes: part}); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// liveHashes names a grant's access tokens that somebody may still take for good.
+func liveHashes(ctx context.Context, tx *store.Tx, grantID string, now time.Time) (list []string, err error) {
+	err = tx.Query(ctx, func(r store.Row) error {
+		var hash []byte
+		err := r.Scan(&hash)
+		list = append(list, base64.RawURLEncoding.EncodeToString(hash))
+		return err
+	}, `SELECT hash FROM access_tokens WHERE grant_id = $1 AND revoked_at IS NULL AND expires_at > $2`, grantID, store.Millis(now))
+	return list, err
+}
+
+// eventClaims are those of RFC 8417 §2.2.
+type eventClaims struct {
+	jwt.Claims
+	Happened *jwt.NumericDate       `json:"toe"`
+	Events   map[string]tokensEnded `json:"events"`
+}
+
+// deliverRevocation pushes one event. A receiver that refuses may have been set up
+// wrongly, so that it is tried again until the event is too old to matter.
+func (s *Service) deliverRevocation(ctx context.Context, d *delivery) error {
+	var e tokensEnded
+	if err := json.Unmarshal(d.payload, &e); err != nil || !slices.Contains(s.cfg.RevocationReceivers, d.target) {
+		return fmt.Errorf("nobody wants to know any more: %w", errGiveUp)
+	}
+	claims := eventClaims{Happened: jwt.NewNumericDate(d.created), Events: map[string]tokensEnded{bearer.RevocationEvent: e}}
+	claims.Claims = jwt.Claims{Issuer: s.cfg.Issuer, Audience: jwt.Audience{d.target}, ID: d.id, IssuedAt: jwt.NewNumericDate(s.now())}
+	token, err := s.keys.sign(s.cfg.SigningAlg, typeEvent, claims)
+	if err != nil {
+		return err
+	}
+	return s.push(ctx, d.target, token)
+}
+
+// pushClient keeps its connections, so that the next event is there at once, and
+// follows no redirect. Its addresses are the operator's own.
+var pushClient = &http.Client{
+	Transport:     &http.Transport{MaxIdleConnsPerHost: outboxSenders, IdleConnTimeout: 90 * time.Second, TLSHandshakeTimeout: fetchTimeout, ForceAttemptHTTP2: true},
+	CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+}
+
+func (s *Service) push(ctx context.Context, address, token string) error {
+	ctx, cancel := context.WithTimeout(ctx, fetchTimeout)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, address, strings.NewReader(token))
+	if err != nil {
+		return errors.New("the receiver's address is wrong")
+	}
+	req.Header.Set("Content-Type", "application/secevent+jwt")
+	req.Header.Set("Accept", "application/json")
+	resp, err := pushClient.Do(req)
+	if err != nil {
+		var wrapped *url.Error
+		if errors.As(err, &wrapped) {
+			err = wrapped.Err
+		}
+		return fmt.Errorf("posting to %s: %w", req.URL.Host, err)
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode/100 != 2 {
+		return fmt.Errorf("%s answered %d", req.URL.Host, resp.StatusCode)
+	}
+	return nil
+}
