@@ -68,7 +68,7 @@ func (s *Server) override() (bearer.Validator, error) {
 	b := s.cfg.Bearer
 	o := b.Override
 	v, err := bearer.NewHTTPValidator(bearer.HTTPConfig{URL: o.URL, Headers: o.Headers, ClientID: o.ClientID, ClientSecret: o.ClientSecret,
-		UsernameMembers: b.UsernameAttributes})
+		UsernameMembers: b.UsernameAttributes, InsecureHTTP: b.InsecureIntrospection})
 	if err == nil && o.TokenOnly {
 		return bearer.Cached(v), nil
 	}
@@ -115,7 +115,7 @@ func (s *Server) revocations() (http.Handler, error) {
 	if !s.cfg.Bearer.Enabled || r.Issuer == "" || s.cfg.Role == RoleAuth {
 		return nil, nil
 	}
-	cfg := bearer.ReceiverConfig{Issuer: r.Issuer, JWKS: r.JWKS, Audience: r.Audience, Revoke: s.check.Revoke, Log: s.log, Now: s.now}
+	cfg := bearer.ReceiverConfig{Issuer: r.Issuer, JWKS: r.JWKS, Audience: r.Audience, InsecureHTTP: s.cfg.Bearer.InsecureIntrospection, Revoke: s.check.Revoke, Log: s.log, Now: s.now}
 	if cfg.Audience == "" {
 		cfg.Audience = s.cfg.issuer() + revocationsPath
 	}

@@ -39,8 +39,11 @@ func (s *Server) ask(ctx context.Context, r *http.Request, raw string) (*Token, 
 
 // HTTPConfig is how an HTTPValidator asks.
 type HTTPConfig struct {
-	// URL is the endpoint. Needed.
+	// URL is the endpoint: https, or http on this machine. Needed.
 	URL string
+	// InsecureHTTP allows plain http to another machine, where everybody between can
+	// read tokens and answer in the endpoint's place.
+	InsecureHTTP bool
 	// Headers are the request headers that the endpoint sees. Nil means none.
 	// Authorization and DPoP are refused: the token is sent as such, and a proof is
 	// good for one request, this one.
@@ -88,10 +91,7 @@ type HTTPValidator struct {
 // NewHTTPValidator checks cfg, listing every problem.
 func NewHTTPValidator(cfg HTTPConfig) (*HTTPValidator, error) {
 	var problems []error
-	u, err := url.Parse(cfg.URL)
-	if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") || u.User != nil || u.Fragment != "" {
-		problems = append(problems, errors.New("bearer: HTTPConfig.URL must be an http(s) URL without user and fragment"))
-	}
+	problems = append(problems, checkAddress("HTTPConfig.URL", cfg.URL, cfg.InsecureHTTP))
 	if (cfg.ClientID == "") != (cfg.ClientSecret == "") {
 		problems = append(problems, errors.New("bearer: HTTPConfig needs both ClientID and ClientSecret, or neither"))
 	}

@@ -192,6 +192,9 @@ func TestHTTPValidatorInFlight(t *testing.T) {
 func TestHTTPValidatorConfig(t *testing.T) {
 	t.Parallel()
 	_, err := bearer.NewHTTPValidator(bearer.HTTPConfig{URL: "ftp://x", ClientID: "a", Headers: []string{"authorization", "dpop", "two words", "X-Fine"}})
+	if _, plain := bearer.NewHTTPValidator(bearer.HTTPConfig{URL: "http://id.example.com/v"}); plain == nil || !strings.Contains(plain.Error(), "InsecureHTTP") {
+		t.Errorf("plain http to another machine: %v", plain)
+	}
 	for _, part := range []string{"URL", "both ClientID", `"authorization"`, `"dpop"`, `"two words"`} {
 		if err == nil || !strings.Contains(err.Error(), part) {
 			t.Errorf("no word of %s in: %v", part, err)

@@ -37,6 +37,9 @@ type ReceiverConfig struct {
 	Keys       []byte
 	Algorithms []string
 	Client     *http.Client
+	// InsecureHTTP allows keys to be fetched by plain http from another machine, where
+	// everybody between can replace them.
+	InsecureHTTP bool
 	// Window is how far in the past or the future an event may have been signed.
 	// 0 means 60 s.
 	Window time.Duration
@@ -72,7 +75,7 @@ func NewRevocationReceiver(cfg ReceiverConfig) (*RevocationReceiver, error) {
 		cfg.Now = time.Now
 	}
 	v, err := NewJWT(JWTConfig{Issuer: cfg.Issuer, Audience: cfg.Audience, JWKS: cfg.JWKS, Keys: cfg.Keys, Algorithms: cfg.Algorithms,
-		Client: cfg.Client, Now: cfg.Now})
+		Client: cfg.Client, InsecureHTTP: cfg.InsecureHTTP, Now: cfg.Now})
 	problems = append(problems, err)
 	return &RevocationReceiver{cfg: cfg, jwt: v, seen: &proofs{now: cfg.Now, keep: 2 * cfg.Window, size: 100_000}}, errors.Join(problems...)
 }
