@@ -5,7 +5,7 @@ process.on('unhandledRejection', () => {});
 const [name, url] = process.argv.slice(2);
 const api = createRequire(import.meta.url)(name);
 const client = new api.AlfrescoApi({ provider: 'BPM', hostBpm: url, contextRootBpm: 'activiti-app', authType: 'OAUTH',
-  oauth2: { host: url, clientId: 'alfresco', secret: '', scope: 'openid', implicitFlow: false, redirectUri: '/', tokenUrl: url + '/oauth/token' } });
+  oauth2: { host: url + '/auth/realms/alfresco', clientId: 'alfresco', secret: '', scope: 'openid', implicitFlow: false, redirectUri: '/' } });
 for (const e of [client, client.oauth2Auth, client.processAuth]) e?.on?.('error', () => {});
 let refused = false, status;
 try { await client.login('kermit@example.com', 'wrong'); } catch (e) { refused = true; status = e?.status; }
