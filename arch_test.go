@@ -19,6 +19,7 @@ const module = "github.com/sluicehq/sluice"
 var imports = map[string][]string{
 	"bearer":                   {},
 	"bearer/bearertest":        {"bearer"},
+	"bearer/bearerprom":        {"bearer"},
 	"internal/fault":           {},
 	"internal/store":           {"internal/fault"},
 	"internal/page":            {"internal/fault"},
@@ -26,7 +27,7 @@ var imports = map[string][]string{
 	"internal/identity":        {"bearer", "internal/fault", "internal/page", "internal/store"},
 	"internal/oauth":           {"bearer", "internal/fault", "internal/identity", "internal/page", "internal/store"},
 	"internal/api":             {"internal/fault", "internal/identity"},
-	"":                         {"bearer", "internal/fault", "internal/store", "internal/page", "internal/gateway", "internal/identity", "internal/oauth", "internal/api"},
+	"":                         {"bearer", "bearer/bearerprom", "internal/fault", "internal/store", "internal/page", "internal/gateway", "internal/identity", "internal/oauth", "internal/api"},
 	"cmd/sluice":               {""},
 	"sluicetest":               {"", "internal/store/storetest"},
 	"internal/store/storetest": {"internal/store"},

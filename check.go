@@ -189,6 +189,9 @@ func (f forAudience) Validate(ctx context.Context, token string) (*bearer.Token,
 	return t, err
 }
 
+// Unwrap returns the validator behind.
+func (f forAudience) Unwrap() bearer.Validator { return f.Validator }
+
 // Revoke passes on.
 func (f forAudience) Revoke(r bearer.Revocation) {
 	if v, ok := f.Validator.(bearer.Revoker); ok {

@@ -57,6 +57,13 @@ type Config struct {
 	// ShutdownTimeout is how long requests in flight may take to end after
 	// SIGTERM. sluice.shutdown-timeout. Default 20s.
 	ShutdownTimeout time.Duration
+	// Metrics is who may read GET /management/prometheus without a token: local
+	// (this machine, not through a proxy), all or none. sluice.metrics. Default local.
+	Metrics string
+	// MetricsToken lets whoever sends it as a bearer token read the metrics from
+	// anywhere: 16 characters or more. It is never shown. sluice.metrics-token, or
+	// sluice.metrics-token-file. Empty means that nobody may by that.
+	MetricsToken string
 	// SessionTTL is how long a browser stays signed in. sluice.session-ttl.
 	// Default 12h.
 	SessionTTL time.Duration
@@ -231,7 +238,7 @@ type RouteConfig struct {
 func DefaultConfig() Config {
 	return Config{
 		Addr: "127.0.0.1:8080", Data: "./data", Role: RoleAll, LogLevel: "info", LogFormat: "text",
-		ShutdownTimeout: 20 * time.Second, SessionTTL: 12 * time.Hour, PasswordConcurrency: runtime.NumCPU(),
+		ShutdownTimeout: 20 * time.Second, Metrics: metricsLocal, SessionTTL: 12 * time.Hour, PasswordConcurrency: runtime.NumCPU(),
 		OAuth: OAuthConfig{
 			CodeTTL: time.Minute, AccessTTL: time.Hour, RefreshTTL: 720 * time.Hour, RefreshGrace: 10 * time.Second,
 			RequestTTL: 30 * time.Minute, SigningAlg: "RS256", KeyRotation: 90 * 24 * time.Hour, KeyOverlap: 24 * time.Hour,
@@ -309,6 +316,8 @@ func (c Config) validateServer(p *problems) {
 	p.add(level.UnmarshalText([]byte(c.LogLevel)) != nil, "sluice.log-level", "%q is not debug, info, warn or error", c.LogLevel)
 	p.add(c.LogFormat != "text" && c.LogFormat != "json", "sluice.log-format", "%q is not text or json", c.LogFormat)
 	p.add(c.ShutdownTimeout <= 0, "sluice.shutdown-timeout", "it must be longer than 0")
+	p.add(c.Metrics != metricsLocal && c.Metrics != metricsAll && c.Metrics != metricsNone, "sluice.metrics", "%q is not local, all or none", c.Metrics)
+	p.add(c.MetricsToken != "" && len(c.MetricsToken) < 16, "sluice.metrics-token", "it must have 16 characters or more")
 	p.add(c.SessionTTL < time.Minute, "sluice.session-ttl", "it must be a minute or more")
 	p.add(c.PasswordConcurrency < 1 || c.PasswordConcurrency > 1000, "sluice.password-concurrency", "%d is not from 1 to 1000", c.PasswordConcurrency)
 }

@@ -32,6 +32,8 @@ var keys = []key{
 	{name: "sluice.log-level", set: text(func(c *Config) *string { return &c.LogLevel })},
 	{name: "sluice.log-format", set: text(func(c *Config) *string { return &c.LogFormat })},
 	{name: "sluice.shutdown-timeout", set: duration(func(c *Config) *time.Duration { return &c.ShutdownTimeout })},
+	{name: "sluice.metrics", set: text(func(c *Config) *string { return &c.Metrics })},
+	{name: "sluice.metrics-token", secret: true, set: text(func(c *Config) *string { return &c.MetricsToken })},
 	{name: "sluice.session-ttl", set: duration(func(c *Config) *time.Duration { return &c.SessionTTL })},
 	{name: "sluice.key", secret: true, set: text(func(c *Config) *string { return &c.Key })},
 	{name: "sluice.key-previous", secret: true, set: text(func(c *Config) *string { return &c.PreviousKey })},

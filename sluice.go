@@ -268,6 +268,7 @@ func (s *Server) Handler() http.Handler { return s.base }
 func (s *Server) routes() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /management/health", s.health)
+	mux.Handle("GET /management/prometheus", s.metrics())
 	mux.Handle("GET /static/", s.pages.Static())
 	mux.HandleFunc("GET /{$}", s.home)
 	mux.Handle("GET "+s.check.MetadataPath(), s.check.Metadata())

@@ -96,13 +96,28 @@ func (s *Server) Stats() map[string]uint64 {
 	return m
 }
 
-// CacheStats returns the counts of the Cache that is the validator; ok is false
-// when it is none.
-func (s *Server) CacheStats() (stats CacheStats, ok bool) {
-	if c, is := s.cfg.Validator.(*Cache); is {
-		return c.Stats(), true
+// Caches returns the counts of the caches that Config.Validator consists of, by
+// name: empty for the only one, and in a ByIssuer the issuer, or "opaque". A
+// validator that wraps another one is looked through by its method
+// Unwrap() Validator.
+func (s *Server) Caches() map[string]CacheStats {
+	all := map[string]CacheStats{}
+	walk("", s.cfg.Validator, func(name string, c *Cache) { all[name] = c.Stats() })
+	return all
+}
+
+func walk(name string, v Validator, visit func(name string, c *Cache)) {
+	switch v := v.(type) {
+	case *Cache:
+		visit(name, v)
+	case ByIssuer:
+		for issuer, next := range v.Issuers {
+			walk(issuer, next, visit)
+		}
+		walk("opaque", v.Opaque, visit)
+	case interface{ Unwrap() Validator }:
+		walk(name, v.Unwrap(), visit)
 	}
-	return stats, false
 }
 
 // troubles keeps a validator that is down from filling the log.

@@ -66,6 +66,9 @@ func (l *RevocationList) Check() error {
 	return nil
 }
 
+// Unwrap returns the validator behind.
+func (l *RevocationList) Unwrap() Validator { return l.cfg.Validator }
+
 // Validate refuses what was revoked.
 func (l *RevocationList) Validate(ctx context.Context, token string) (*Token, error) {
 	t, err := l.cfg.Validator.Validate(ctx, token)

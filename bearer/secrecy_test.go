@@ -142,7 +142,7 @@ func TestEvents(t *testing.T) {
 			t.Errorf("%s: %d, want %d", code, counts[code], want)
 		}
 	}
-	stats, ok := srv.CacheStats()
+	stats, ok := srv.Caches()[""]
 	if !ok || stats.Hits != 2 || stats.Refusals != 1 || stats.Misses != 3 || stats.Failed != 1 || stats.Asked.Count != 3 || stats.Size != 1 {
 		t.Errorf("%+v", stats)
 	}
