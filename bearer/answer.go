@@ -1,6 +1,7 @@
 package bearer
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"strconv"
@@ -31,17 +32,18 @@ func ParseIntrospection(body []byte, usernames ...string) (*Token, error) {
 
 // readAnswer takes an answer apart.
 func readAnswer(body []byte) (*reader, error) {
-	r := &reader{}
-	if err := json.Unmarshal(body, &r.members); err != nil || r.members == nil {
+	all, err := readMembers(body)
+	if err != nil {
 		return nil, errors.New("introspection: the answer is not a JSON object with each member once")
 	}
-	return r, nil
+	return &reader{members: all}, nil
 }
 
 // active decides what the answer says about the token as such.
 func (r *reader) active(d Dialect) error {
-	raw, said := r.members["active"]
-	silent := !said && r.members["client_id"] != nil && r.members["exp"] != nil
+	raw := r.members.get("active")
+	said := raw != nil
+	silent := !said && r.members.get("client_id") != nil && r.members.get("exp") != nil
 	switch {
 	case said && string(raw) == "true":
 		return nil
@@ -56,7 +58,7 @@ func (r *reader) active(d Dialect) error {
 // reader takes typed members out of an answer and keeps the first error: an
 // answer with a member of the wrong type is not understood.
 type reader struct {
-	members map[string]jsontext.RawMessage
+	members members
 	numbers bool    // numbers may be text, as Google's tokeninfo has them
 	shares  *shares // nil: nothing is shared
 	err     error
@@ -79,9 +81,9 @@ func (r *reader) token(usernames []string) *Token {
 	t := &Token{Subject: r.text("sub"), ClientID: r.shares.text(r.text("client_id")), Issuer: r.shares.text(r.text("iss")), ID: r.text("jti"),
 		Type: r.shares.text(r.text("token_type")), ACR: r.shares.text(r.text("acr")), Scopes: r.shares.list(r.words("scope")), Audience: r.shares.list(r.list("aud")),
 		Expiry: r.time("exp"), IssuedAt: r.time("iat"), NotBefore: r.time("nbf"), AuthTime: r.time("auth_time")}
-	t.Confirmation = r.members["cnf"]
+	t.Confirmation = bytes.Clone(r.members.get("cnf"))
 	for _, name := range usernames {
-		if verified := string(r.members["email_verified"]); name == "email" && (verified == "false" || verified == `"false"`) {
+		if verified := string(r.members.get("email_verified")); name == "email" && (verified == "false" || verified == `"false"`) {
 			continue // anybody may say that an address is his
 		}
 		if t.Username = r.text(name); t.Username != "" {
@@ -97,22 +99,25 @@ func (r *reader) token(usernames []string) *Token {
 var own = map[string]bool{"active": true, "sub": true, "client_id": true, "iss": true, "jti": true, "token_type": true, "acr": true, "scope": true,
 	"aud": true, "exp": true, "iat": true, "nbf": true, "auth_time": true, "cnf": true, "username": true, "user_name": true}
 
-// others are the members that a Token has no field for.
+// others are the members that a Token has no field for, as one object.
 func (r *reader) others() jsontext.RawMessage {
-	rest := map[string]jsontext.RawMessage{}
-	for name, raw := range r.members {
-		if !own[name] {
-			rest[name] = raw
+	var text []byte
+	for _, m := range r.members {
+		if own[m.name] {
+			continue
 		}
+		name, err := json.Marshal(m.name)
+		if err != nil {
+			r.fail(m.name)
+			continue
+		}
+		text = append(append(append(append(text, ','), name...), ':'), m.raw...)
 	}
-	if len(rest) == 0 {
+	if text == nil {
 		return nil
 	}
-	text, err := json.Marshal(rest, json.Deterministic(true))
-	if err != nil && r.err == nil {
-		r.err = errors.New("introspection: the answer cannot be kept")
-	}
-	return text
+	text[0] = '{'
+	return bytes.Clone(append(text, '}'))
 }
 
 // join puts the texts that no other token has into one piece of memory.
@@ -166,30 +171,44 @@ func (s *shares) list(list []string) []string {
 	return list
 }
 
-func (r *reader) into(name string, v any) bool {
-	raw, ok := r.members[name]
-	if !ok || string(raw) == "null" {
-		return false
+// fail keeps the first error.
+func (r *reader) fail(name string) {
+	if r.err == nil {
+		r.err = fmt.Errorf("introspection: the member %q has the wrong type", name)
 	}
-	if err := json.Unmarshal(raw, v); err != nil {
-		if r.err == nil {
-			r.err = fmt.Errorf("introspection: the member %s has the wrong type", name)
-		}
-		return false
-	}
-	return true
 }
 
-func (r *reader) text(name string) (s string) {
-	r.into(name, &s)
-	return s
+// value is a member's value; null counts as absent.
+func (r *reader) value(name string) []byte {
+	if raw := r.members.get(name); string(raw) != "null" {
+		return raw
+	}
+	return nil
+}
+
+func (r *reader) text(name string) string {
+	raw := r.value(name)
+	if raw == nil {
+		return ""
+	}
+	if raw[0] != '"' {
+		r.fail(name)
+		return ""
+	}
+	text, err := unquote(raw)
+	if err != nil {
+		r.fail(name)
+	}
+	return text
 }
 
 // list reads a string or a list of them.
 func (r *reader) list(name string) []string {
-	if raw := r.members[name]; len(raw) > 0 && raw[0] == '[' {
+	if raw := r.value(name); len(raw) > 0 && raw[0] == '[' {
 		var list []string
-		r.into(name, &list)
+		if json.Unmarshal(raw, &list) != nil {
+			r.fail(name)
+		}
 		return list
 	}
 	if s := r.text(name); s != "" {
@@ -221,13 +240,21 @@ func (r *reader) time(name string) time.Time {
 }
 
 func (r *reader) number(name string) (n float64, ok bool) {
-	if raw := r.members[name]; r.numbers && len(raw) > 0 && raw[0] == '"' {
-		n, err := strconv.ParseFloat(r.text(name), 64)
-		if err != nil && r.err == nil {
-			r.err = fmt.Errorf("introspection: the member %s has the wrong type", name)
-		}
-		return n, err == nil
+	raw := r.value(name)
+	if raw == nil {
+		return 0, false
 	}
-	ok = r.into(name, &n)
-	return n, ok
+	text := string(raw)
+	switch {
+	case raw[0] == '"' && r.numbers:
+		text = r.text(name)
+	case raw[0] != '-' && (raw[0] < '0' || raw[0] > '9'):
+		r.fail(name)
+		return 0, false
+	}
+	n, err := strconv.ParseFloat(text, 64)
+	if err != nil {
+		r.fail(name)
+	}
+	return n, err == nil
 }

@@ -107,13 +107,13 @@ func readKeys(text []byte) ([]jose.JSONWebKey, error) {
 }
 
 // find returns the keys that may have signed under a key id; without an id, all.
-// issued is when the token says that it was made.
-func (k *keySet) find(ctx context.Context, id string, issued time.Time) ([]jose.JSONWebKey, error) {
+// payload is the token's, which nobody has verified.
+func (k *keySet) find(ctx context.Context, id string, payload []byte) ([]jose.JSONWebKey, error) {
 	k.mu.Lock()
 	asked := k.begun
 	k.mu.Unlock()
 	for {
-		keys, wait, err := k.look(id, issued, asked)
+		keys, wait, err := k.look(id, payload, asked)
 		if wait == nil {
 			return keys, err
 		}
@@ -126,7 +126,7 @@ func (k *keySet) find(ctx context.Context, id string, issued time.Time) ([]jose.
 }
 
 // look returns keys, or what to wait for, or why neither is to be had.
-func (k *keySet) look(id string, issued time.Time, asked uint64) (keys []jose.JSONWebKey, wait <-chan struct{}, err error) {
+func (k *keySet) look(id string, payload []byte, asked uint64) (keys []jose.JSONWebKey, wait <-chan struct{}, err error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	for _, key := range k.keys {
@@ -149,7 +149,7 @@ func (k *keySet) look(id string, issued time.Time, asked uint64) (keys []jose.JS
 	case k.tried.IsZero() || now.Sub(k.tried) >= fetchPause || (k.fetched.IsZero() && now.Sub(k.tried) >= time.Second):
 		k.fetch(now)
 		return nil, k.flight, nil
-	case k.lastErr == nil && (k.good > asked || issued.Add(k.leeway).Before(k.fetched)):
+	case k.lastErr == nil && (k.good > asked || issuedAt(payload).Add(k.leeway).Before(k.fetched)):
 		return nil, nil, ErrInvalid // the set is younger than the request, or than the token
 	}
 	return nil, nil, k.unsure(now)

@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/go-jose/go-jose/v4"
-	"github.com/go-json-experiment/json"
 )
 
 // JWTConfig is how a JWT validator checks tokens of one issuer.
@@ -57,6 +56,7 @@ type JWT struct {
 	cfg        JWTConfig
 	algorithms []jose.SignatureAlgorithm
 	keys       *keySet
+	shares     shares
 }
 
 var asymmetric = []string{"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"}
@@ -104,10 +104,11 @@ func (v *JWT) Validate(ctx context.Context, token string) (*Token, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &reader{}
-	if err := json.Unmarshal(payload, &r.members); err != nil || r.members == nil {
+	all, err := readMembers(payload)
+	if err != nil {
 		return nil, ErrInvalid
 	}
+	r := &reader{members: all, shares: &v.shares}
 	t := r.token(v.cfg.UsernameMembers)
 	// A JWT's type is in its header; a claim of that name says nothing.
 	t.Type = ""
@@ -141,7 +142,7 @@ func (v *JWT) verify(ctx context.Context, token string) ([]byte, error) {
 	if len(header.KeyID) > maxKeyID || !v.rightType(header) {
 		return nil, ErrInvalid
 	}
-	keys, err := v.keys.find(ctx, header.KeyID, issuedAt(signed.UnsafePayloadWithoutVerification()))
+	keys, err := v.keys.find(ctx, header.KeyID, signed.UnsafePayloadWithoutVerification())
 	if err != nil {
 		return nil, err
 	}
@@ -159,11 +160,11 @@ func (v *JWT) verify(ctx context.Context, token string) ([]byte, error) {
 // issuedAt reads "iat" without trusting it: it decides only whether a token whose
 // key is unknown is bad, or may be newer than the keys.
 func issuedAt(payload []byte) time.Time {
-	r := &reader{}
-	if json.Unmarshal(payload, &r.members) != nil {
+	all, err := readMembers(payload)
+	if err != nil {
 		return time.Time{}
 	}
-	return r.time("iat")
+	return (&reader{members: all}).time("iat")
 }
 
 // rightType keeps other JWTs of the same issuer, such as id_tokens, from passing

@@ -187,7 +187,7 @@ func (h *RevocationReceiver) verify(ctx context.Context, token string) (*eventCl
 }
 
 func (h *RevocationReceiver) payload(ctx context.Context, signed *jose.JSONWebSignature, header jose.Header) ([]byte, error) {
-	keys, err := h.jwt.keys.find(ctx, header.KeyID, issuedAt(signed.UnsafePayloadWithoutVerification()))
+	keys, err := h.jwt.keys.find(ctx, header.KeyID, signed.UnsafePayloadWithoutVerification())
 	if errors.Is(err, ErrInvalid) {
 		return nil, errEventKey
 	}
@@ -207,10 +207,11 @@ func (h *RevocationReceiver) payload(ctx context.Context, signed *jose.JSONWebSi
 
 func (h *RevocationReceiver) claims(payload []byte) (*eventClaims, error) {
 	var c eventClaims
-	r := reader{}
-	if json.Unmarshal(payload, &c) != nil || json.Unmarshal(payload, &r.members) != nil {
+	all, err := readMembers(payload)
+	if err != nil || json.Unmarshal(payload, &c) != nil {
 		return nil, errEventForm
 	}
+	r := reader{members: all}
 	audience := r.list("aud")
 	now, issued := h.cfg.Now(), time.Unix(c.Issued, 0)
 	_, ours := c.Events[RevocationEvent]
