@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"net/url"
 	"strings"
@@ -41,7 +42,7 @@ func (i *Introspection) request(ctx context.Context, token string) (*http.Reques
 	form := url.Values{}
 	if i.Dialect == UserInfo {
 		h.Set("Authorization", "Bearer "+token)
-		return newRequest(ctx, http.MethodGet, i.URL, h, "")
+		return i.newRequest(ctx, http.MethodGet, i.url, h, ""), nil
 	}
 	if i.Dialect != TokenInfo || i.ClientID != "" {
 		if err := i.identify(h, form); err != nil {
@@ -50,28 +51,36 @@ func (i *Introspection) request(ctx context.Context, token string) (*http.Reques
 	}
 	if i.Dialect == TokenInfo {
 		form.Set("access_token", token)
-		return newRequest(ctx, http.MethodGet, withQuery(i.URL, form), h, "")
+		return i.newRequest(ctx, http.MethodGet, withQuery(i.url, form), h, ""), nil
 	}
-	form.Set("token", token)
-	form.Set("token_type_hint", "access_token")
-	h.Set("Content-Type", "application/x-www-form-urlencoded")
-	return newRequest(ctx, http.MethodPost, i.URL, h, form.Encode())
+	h["Content-Type"] = []string{"application/x-www-form-urlencoded"}
+	body := "token_type_hint=access_token&token=" + url.QueryEscape(token)
+	if len(form) > 0 {
+		body += "&" + form.Encode()
+	}
+	return i.newRequest(ctx, http.MethodPost, i.url, h, body), nil
 }
 
-func newRequest(ctx context.Context, method, address string, h http.Header, body string) (*http.Request, error) {
-	req, err := http.NewRequestWithContext(ctx, method, address, strings.NewReader(body))
-	if err != nil {
-		return nil, errors.New("introspection: the address is wrong")
+// newRequest is http.NewRequestWithContext for an address that has been read
+// already. The body can be sent again when an idle connection turns out to be closed.
+func (i *Introspection) newRequest(ctx context.Context, method string, to *url.URL, h http.Header, body string) *http.Request {
+	req := &http.Request{Method: method, URL: to, Host: to.Host, Header: h, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1}
+	if body != "" {
+		req.ContentLength = int64(len(body))
+		req.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(strings.NewReader(body)), nil }
+		req.Body, _ = req.GetBody()
+		h["Idempotency-Key"] = nil // a question may be asked again; net/http sends no header for this
 	}
-	req.Header = h
-	return req, nil
+	return req.WithContext(ctx)
 }
 
-func withQuery(address string, form url.Values) string {
-	if strings.Contains(address, "?") {
-		return address + "&" + form.Encode()
+func withQuery(to *url.URL, form url.Values) *url.URL {
+	u := *to
+	if u.RawQuery != "" {
+		u.RawQuery += "&"
 	}
-	return address + "?" + form.Encode()
+	u.RawQuery += form.Encode()
+	return &u
 }
 
 // refusedBy reads an answer that is not 200: does it speak of the token, or of us?

@@ -53,6 +53,7 @@ type Introspection struct {
 
 	once   sync.Once
 	client *http.Client
+	url    *url.URL
 	basic  string
 	signer *signer
 	broken error
@@ -72,6 +73,7 @@ func (i *Introspection) Check() error {
 // prepare settles what is the same for every question.
 func (i *Introspection) prepare() {
 	i.client = quiet(i.Client, i.TLS)
+	i.url, _ = url.Parse(i.URL) // checkAddress tells when it is none
 	i.basic = basic(i.ClientID, i.ClientSecret)
 	problems := []error{checkAddress("Introspection.URL", i.URL, i.InsecureHTTP)}
 	if i.Dialect > UserInfo || i.Auth > Anonymous {
@@ -137,7 +139,7 @@ func (i *Introspection) Validate(ctx context.Context, token string) (*Token, err
 	if err != nil {
 		return nil, err
 	}
-	resp, err := i.client.Do(req)
+	resp, err := i.send(req)
 	if err != nil {
 		return nil, fmt.Errorf("introspection: %w", withoutAddress(err))
 	}
@@ -150,6 +152,15 @@ func (i *Introspection) Validate(ctx context.Context, token string) (*Token, err
 		return nil, errors.New("introspection: the answer is larger than 64 KiB")
 	}
 	return i.read(resp, body)
+}
+
+// send goes around what http.Client does for redirects and cookies, when the client
+// is our own: there are none.
+func (i *Introspection) send(req *http.Request) (*http.Response, error) {
+	if i.Client == nil {
+		return i.client.Transport.RoundTrip(req)
+	}
+	return i.client.Do(req)
 }
 
 // withoutAddress takes the address out of an error of net/http: in the dialect
@@ -195,8 +206,7 @@ func newClient() *http.Client {
 
 // read turns an answer into facts.
 func (i *Introspection) read(resp *http.Response, body []byte) (*Token, error) {
-	kind, _, _ := mime.ParseMediaType(resp.Header.Get("Content-Type"))
-	isJSON := kind == "application/json" || strings.HasSuffix(kind, "+json")
+	isJSON := jsonType(resp.Header.Get("Content-Type"))
 	switch {
 	case resp.StatusCode == http.StatusTooManyRequests || resp.StatusCode == http.StatusServiceUnavailable:
 		return nil, i.later(resp)
@@ -211,6 +221,14 @@ func (i *Introspection) read(resp *http.Response, body []byte) (*Token, error) {
 	}
 	r.shares = &i.shares
 	return i.understand(r)
+}
+
+func jsonType(header string) bool {
+	if header == "application/json" || header == "application/json;charset=UTF-8" { // what nearly all send
+		return true
+	}
+	kind, _, _ := mime.ParseMediaType(header)
+	return kind == "application/json" || strings.HasSuffix(kind, "+json")
 }
 
 // later passes on when the server wants to be asked again.
