@@ -46,5 +46,9 @@ export async function serve(...args) {
     child.once('exit', (code) => { rmSync(dir, { recursive: true, force: true }); resolve(code); });
     child.kill('SIGTERM');
   });
-  return { url, port, child, stop, output: () => out, log: () => log };
+  // sluice runs a command on the server's database and returns what it printed.
+  const sluice = (args, input) => execFileSync(binary(), [...args, '--data', join(dir, 'data')], { cwd: dir, input, encoding: 'utf8' });
+  // client registers one by its metadata and returns the secret, if it has one.
+  const client = (metadata) => JSON.parse(sluice(['client', 'create', '--json', '--metadata', '-'], JSON.stringify(metadata))).client_secret;
+  return { url, port, child, stop, sluice, client, output: () => out, log: () => log };
 }
