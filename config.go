@@ -78,6 +78,7 @@ type Config struct {
 	// at once. sluice.password-concurrency. Default: the number of processors.
 	PasswordConcurrency int
 
+	TLS    TLSConfig
 	OAuth  OAuthConfig
 	Bearer BearerConfig
 	Users  UsersConfig
@@ -101,6 +102,22 @@ type OAuthConfig struct {
 	// RefreshGrace is how long a used refresh token may be repeated and gives the
 	// same successor; 0 turns it off. sluice.oauth.refresh-grace. Default 10s.
 	RefreshGrace time.Duration
+	// PushedTTL is how long a pushed authorization request may be begun (RFC 9126
+	// §2.2). sluice.oauth.pushed-request-ttl. Default 90s.
+	PushedTTL time.Duration
+	// DeviceTTL is how long a user may take to enter a device's code (RFC 8628
+	// §3.2). sluice.oauth.device-code-ttl. Default 10m.
+	DeviceTTL time.Duration
+	// DeviceWithoutSecret lets a confidential client begin a device sign-in without
+	// its secret, as golang.org/x/oauth2 does; the code is redeemed with it all the
+	// same. sluice.oauth.device-without-client-secret. Default false.
+	DeviceWithoutSecret bool
+	// DPoPNonces makes clients put a value of this server's into their DPoP proofs
+	// (RFC 9449 §8). sluice.oauth.dpop-nonces. Default false.
+	DPoPNonces bool
+	// Grants are grants of the operator's own, decided by HTTP endpoints.
+	// sluice.oauth.grants.{name}.{type,url,client-id,secret}.
+	Grants []GrantConfig
 	// RequestTTL is how long a user may take to sign in and consent.
 	// sluice.oauth.authorization-request-ttl. Default 30m.
 	RequestTTL time.Duration
@@ -234,6 +251,23 @@ type RouteConfig struct {
 	StripPath bool   // whether Path is cut off; default true, as in Zuul
 }
 
+// GrantConfig is a grant that an HTTP endpoint decides; docs/grants.md describes what
+// it is asked and may answer.
+type GrantConfig struct {
+	Name             string // what stands in the key
+	Type             string // the grant_type; empty means Name
+	URL              string // the endpoint: https, or http to this machine
+	ClientID, Secret string // how this server authenticates there: Basic, or Secret alone as a bearer token
+}
+
+// grantType is Type or its default.
+func (g GrantConfig) grantType() string {
+	if g.Type != "" {
+		return g.Type
+	}
+	return g.Name
+}
+
 // DefaultConfig returns the defaults.
 func DefaultConfig() Config {
 	return Config{
@@ -242,6 +276,7 @@ func DefaultConfig() Config {
 		OAuth: OAuthConfig{
 			CodeTTL: time.Minute, AccessTTL: time.Hour, RefreshTTL: 720 * time.Hour, RefreshGrace: 10 * time.Second,
 			RequestTTL: 30 * time.Minute, SigningAlg: "RS256", KeyRotation: 90 * 24 * time.Hour, KeyOverlap: 24 * time.Hour,
+			PushedTTL: 90 * time.Second, DeviceTTL: 10 * time.Minute,
 			RefreshWithoutClientID: true, BasicWithoutColon: true, IgnorePublicClientSecret: true,
 			CORSClientOrigins: true,
 		},
@@ -284,6 +319,7 @@ func (p *problems) add(bad bool, key, format string, args ...any) {
 func (c Config) Validate() error {
 	var p problems
 	c.validateServer(&p)
+	c.validateTLS(&p)
 	c.validateOAuth(&p)
 	c.validateKeys(&p)
 	c.validateBearer(&p)
@@ -358,6 +394,16 @@ func (c Config) validateOAuth(p *problems) {
 			"%q: plain http is for localhost; use https, or set sluice.insecure-http=true for a closed network", address)
 		p.add(slices.Contains(o.RevocationReceivers[:i], address), "sluice.oauth.revocation-receivers", "%q is there twice", address)
 	}
+	for _, g := range o.Grants {
+		u, err := url.Parse(g.URL)
+		bad := err != nil || u.Host == "" || (u.Scheme != "https" && u.Scheme != "http") || u.User != nil || u.Fragment != ""
+		p.add(bad, "sluice.oauth.grants."+g.Name+".url", "it must be the http(s) URL of an endpoint, without user and fragment")
+		p.add(!bad && u.Scheme == "http" && !loopbackHost(u.Hostname()) && !c.InsecureHTTP, "sluice.oauth.grants."+g.Name+".url",
+			"what users present would cross the network in the clear; use https, or set sluice.insecure-http=true for a closed network")
+		p.add(g.ClientID != "" && g.Secret == "", "sluice.oauth.grants."+g.Name+".secret", "it is needed with client-id")
+	}
+	p.add(o.PushedTTL < 5*time.Second || o.PushedTTL > 10*time.Minute, "sluice.oauth.pushed-request-ttl", "%s is not between 5s and 10m", o.PushedTTL)
+	p.add(o.DeviceTTL < time.Minute || o.DeviceTTL > time.Hour, "sluice.oauth.device-code-ttl", "%s is not between 1m and 1h", o.DeviceTTL)
 	p.add(o.RequestTTL < time.Minute || o.RequestTTL > 24*time.Hour, "sluice.oauth.authorization-request-ttl", "%s is not between 1m and 24h", o.RequestTTL)
 }
 

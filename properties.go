@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -154,18 +155,53 @@ func (l *loader) apply(cfg *Config) {
 			l.applyFile(cfg, k, s)
 		}
 	}
-	routes := map[string]*RouteConfig{}
+	routes, grants := map[string]*RouteConfig{}, map[string]*GrantConfig{}
 	for _, r := range l.names {
 		s := l.values[r]
 		switch {
 		case known[r]:
 		case isRoute(s.name):
 			l.route(routes, s)
+		case strings.HasPrefix(strings.ToLower(s.name), grantPrefix):
+			l.grant(grants, s)
 		case isOurs(s.name):
 			l.problem("%s: %s is no setting of Sluice%s", s.source, s.name, suggestion(s.name))
 		}
 	}
 	l.finishRoutes(cfg, routes)
+	for _, name := range slices.Sorted(maps.Keys(grants)) {
+		cfg.OAuth.Grants = append(cfg.OAuth.Grants, *grants[name])
+	}
+}
+
+// grantPrefix is the namespace of the operator's own grants.
+const grantPrefix = "sluice.oauth.grants."
+
+// grant reads one setting of one grant: sluice.oauth.grants.external_token.url.
+func (l *loader) grant(grants map[string]*GrantConfig, s setting) {
+	name, part, _ := strings.Cut(s.name[len(grantPrefix):], ".")
+	value, err := l.expand(s.value, nil)
+	if err != nil {
+		l.problem("%s: %s: %w", s.source, s.name, err)
+		return
+	}
+	g := grants[name]
+	if g == nil {
+		g = &GrantConfig{Name: name}
+		grants[name] = g
+	}
+	switch relaxed(part) {
+	case "type":
+		g.Type = value
+	case "url":
+		g.URL = value
+	case "clientid":
+		g.ClientID = value
+	case "secret":
+		g.Secret = value
+	default:
+		l.problem("%s: %s is no setting of a grant (type, url, client-id, secret)", s.source, s.name)
+	}
 }
 
 func (l *loader) applyKey(cfg *Config, k *key, s setting) {

@@ -2,6 +2,7 @@ package sluice
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -30,7 +31,7 @@ func Run(ctx context.Context, cfg Config, prepare func(context.Context, *Server)
 	if err != nil {
 		return err
 	}
-	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", cfg.Addr)
+	listener, err := listen(ctx, cfg)
 	if err != nil {
 		return errors.Join(fmt.Errorf("listening: %w", err), s.Close())
 	}
@@ -40,6 +41,19 @@ func Run(ctx context.Context, cfg Config, prepare func(context.Context, *Server)
 		}
 	}
 	return errors.Join(s.serve(ctx, listener), s.Close())
+}
+
+// listen takes the address, with TLS when there is a certificate.
+func listen(ctx context.Context, cfg Config) (net.Listener, error) {
+	settings, err := cfg.TLS.listener()
+	if err != nil {
+		return nil, err
+	}
+	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", cfg.Addr)
+	if err == nil && settings != nil {
+		listener = tls.NewListener(listener, settings)
+	}
+	return listener, err
 }
 
 func (s *Server) serve(ctx context.Context, listener net.Listener) error {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net/http"
 	"net/url"
 	"os"
@@ -35,19 +36,20 @@ type Server struct {
 	// Gateway answers the configured routes behind the bearer check.
 	Gateway http.Handler
 
-	cfg   Config
-	log   *slog.Logger
-	db    *store.DB // nil for a gateway that introspects elsewhere
-	users *identity.Service
-	auth  *oauth.Service
-	pages *page.Pages
-	admin bool             // made for administration: serves nothing and signs nothing
-	own   bearer.Validator // replaces the configured check when set
-	check *bearer.Server
-	told  http.Handler // takes revocations from another server; nil: none
-	base  http.Handler
-	now   func() time.Time
-	clock func() time.Time // nil: the machine's, which bearer reads in a cheaper way
+	cfg    Config
+	log    *slog.Logger
+	db     *store.DB // nil for a gateway that introspects elsewhere
+	users  *identity.Service
+	auth   *oauth.Service
+	pages  *page.Pages
+	admin  bool             // made for administration: serves nothing and signs nothing
+	own    bearer.Validator // replaces the configured check when set
+	grants map[string]Grant // the program's own
+	check  *bearer.Server
+	told   http.Handler // takes revocations from another server; nil: none
+	base   http.Handler
+	now    func() time.Time
+	clock  func() time.Time // nil: the machine's, which bearer reads in a cheaper way
 }
 
 // Option changes a Server as it is made.
@@ -61,6 +63,45 @@ func WithValidator(v bearer.Validator) Option {
 		s.own = v
 		return nil
 	}
+}
+
+// Grant decides about a grant_type of the program's own (RFC 6749 §4.5): it says
+// which user the tokens speak for. The client has been authenticated and is
+// registered for the grant. It returns a *GrantError to refuse; any other error
+// means that it cannot know and is answered with 503.
+type Grant = oauth.CustomGrant
+
+// GrantRequest is what a Grant decides by.
+type GrantRequest = oauth.GrantRequest
+
+// GrantResult is what a Grant gives.
+type GrantResult = oauth.GrantResult
+
+// GrantError is a refusal that the client is told (RFC 6749 §5.2).
+type GrantError = oauth.Failure
+
+// WithGrant adds a grant; clients may be registered for its grant_type then.
+func WithGrant(grantType string, g Grant) Option {
+	return func(s *Server) error {
+		if _, twice := s.grants[grantType]; twice || g == nil {
+			return fmt.Errorf("WithGrant: %q is there twice, or has no function", grantType)
+		}
+		if s.grants == nil {
+			s.grants = map[string]Grant{}
+		}
+		s.grants[grantType] = g
+		return nil
+	}
+}
+
+// customGrants are the program's own grants and those that the configuration names.
+func (s *Server) customGrants() map[string]Grant {
+	all := map[string]Grant{}
+	for _, g := range s.cfg.OAuth.Grants {
+		all[g.grantType()] = oauth.HTTPGrant{URL: g.URL, ClientID: g.ClientID, Secret: g.Secret}.Ask
+	}
+	maps.Copy(all, s.grants)
+	return all
 }
 
 // WithClock replaces the clock, for tests.
@@ -150,6 +191,10 @@ func (s *Server) openRooms(ctx context.Context) (err error) {
 			return s.auth.SessionsEnded(ctx, tx, ended)
 		},
 	})
+	authorities, err := s.cfg.TLS.authorities()
+	if err != nil {
+		return err
+	}
 	o := s.cfg.OAuth
 	master, err := masterKey(s.cfg.Key)
 	if err != nil {
@@ -163,6 +208,8 @@ func (s *Server) openRooms(ctx context.Context) (err error) {
 		SigningAlg: o.SigningAlg, KeyRotation: o.KeyRotation, KeyOverlap: o.KeyOverlap, Key: master, PreviousKey: previous,
 		Keyless: s.admin || (s.cfg.Role != RoleAll && s.cfg.Role != RoleAuth),
 		Issuer:  s.cfg.issuer(), Audience: s.resource(), AccessTTL: o.AccessTTL, RefreshTTL: o.RefreshTTL, CodeTTL: o.CodeTTL,
+		CustomGrants: s.customGrants(), PushedTTL: o.PushedTTL, DeviceTTL: o.DeviceTTL, DeviceWithoutSecret: o.DeviceWithoutSecret, DPoPNonces: o.DPoPNonces,
+		Certificates: s.cfg.TLS.certificates(), AsksCertificates: s.cfg.TLS.ClientCertificates, ClientCAs: authorities,
 		RequestTTL: o.RequestTTL, RefreshGrace: o.RefreshGrace, JWT: o.JWT, QueryParameters: o.TokenParametersInQuery,
 		RefreshWithoutClientID: o.RefreshWithoutClientID, BasicWithoutColon: o.BasicWithoutColon,
 		IgnorePublicSecret: o.IgnorePublicClientSecret, PasswordError401: o.PasswordError401, LogoutRedirectURI: o.LogoutRedirectURI,
@@ -276,7 +323,7 @@ func (s *Server) routes() http.Handler {
 		mux.Handle(revocationsPath, s.told)
 	}
 	if s.AuthServer != nil {
-		for _, path := range []string{"/oauth/", "/login", "/logout", "/.well-known/"} {
+		for _, path := range []string{"/oauth/", "/login", "/logout", "/device", "/.well-known/"} {
 			mux.Handle(path, s.AuthServer)
 		}
 		s.mountBelowIssuer(mux)

@@ -149,40 +149,50 @@ const (
 	maxProofID = 256
 )
 
-// check is RFC 9449 §4.3 and §7.1: the request's one proof must be signed by the
-// key with that thumbprint, be made for this very request and token, be recent,
-// and not have been seen.
+// check is RFC 9449 §7.1: the request's one proof must be made for this very token
+// by the key with that thumbprint.
 func (d *dpop) check(r *http.Request, token, thumbprint string) error {
+	sum := sha256.Sum256([]byte(token))
+	_, err := d.prove(r, base64.RawURLEncoding.EncodeToString(sum[:]), thumbprint)
+	return err
+}
+
+// prove is RFC 9449 §4.3: the request's one proof must be signed by the key with
+// that thumbprint, or by any when it is empty, be made for this very request and
+// the token with that digest, which is empty when there is none, be recent, and not
+// have been seen. It returns the key's thumbprint.
+func (d *dpop) prove(r *http.Request, digest, thumbprint string) (string, error) {
 	headers := r.Header["Dpop"]
 	switch {
 	case len(headers) == 0:
-		return errNoProof
+		return "", errNoProof
 	case len(headers) > 1:
-		return errTwoProofs
+		return "", errTwoProofs
 	}
 	signed, key, err := d.parse(headers[0])
 	if err != nil {
-		return err
+		return "", err
 	}
-	print, err := key.Thumbprint(crypto.SHA256)
+	sum, err := key.Thumbprint(crypto.SHA256)
 	if err != nil {
-		return errProofForm
+		return "", errProofForm
 	}
-	if !same(base64.RawURLEncoding.EncodeToString(print), thumbprint) {
-		return errOtherKey
+	print := base64.RawURLEncoding.EncodeToString(sum)
+	if thumbprint != "" && !same(print, thumbprint) {
+		return "", errOtherKey
 	}
 	payload, err := signed.Verify(key)
 	if err != nil {
-		return errProofSign
+		return "", errProofSign
 	}
 	var claims proofClaims
 	if json.Unmarshal(payload, &claims) != nil {
-		return errProofClaim
+		return "", errProofClaim
 	}
-	if err := d.checkClaims(r, token, &claims); err != nil {
-		return err
+	if err := d.checkClaims(r, digest, &claims); err != nil {
+		return "", err
 	}
-	return d.checkFirst(r.Context(), thumbprint, &claims)
+	return print, d.checkFirst(r.Context(), print, &claims)
 }
 
 // parse reads a proof as far as that is possible without trusting it.
@@ -218,15 +228,14 @@ func decent(key *jose.JSONWebKey) bool {
 	return false
 }
 
-func (d *dpop) checkClaims(r *http.Request, token string, c *proofClaims) error {
-	sum := sha256.Sum256([]byte(token))
+func (d *dpop) checkClaims(r *http.Request, digest string, c *proofClaims) error {
 	now, issued := d.now(), time.Unix(c.Issued, 0)
 	switch {
-	case c.ID == "" || len(c.ID) > maxProofID || c.Issued <= 0 || c.Issued > lastSecond || c.Token == "":
+	case c.ID == "" || len(c.ID) > maxProofID || c.Issued <= 0 || c.Issued > lastSecond || (c.Token == "" && digest != ""):
 		return errProofClaim
 	case c.Method != r.Method || !d.addressed(r, c.Address):
 		return errProofMade
-	case !same(c.Token, base64.RawURLEncoding.EncodeToString(sum[:])):
+	case digest != "" && !same(c.Token, digest):
 		return errProofToken
 	case now.Sub(issued) > d.cfg.Window || issued.Sub(now) > d.cfg.Window:
 		return errProofTime
@@ -261,8 +270,12 @@ func (d *dpop) addressed(r *http.Request, htu string) bool {
 	if strings.HasPrefix(r.RequestURI, "/") { // as sent, before any prefix was cut off here
 		path, _, _ = strings.Cut(r.RequestURI, "?")
 	}
+	below := strings.TrimSuffix(d.base.EscapedPath(), "/")
+	if strings.HasPrefix(path, below+"/") { // no proxy has cut it off
+		below = ""
+	}
 	return strings.EqualFold(u.Scheme, d.base.Scheme) && normalHost(u) == normalHost(d.base) &&
-		normalPath(u.EscapedPath()) == normalPath(strings.TrimSuffix(d.base.EscapedPath(), "/")+path)
+		normalPath(u.EscapedPath()) == normalPath(below+path)
 }
 
 func normalHost(u *url.URL) string {

@@ -13,7 +13,9 @@ import (
 // claim is what a request says about its client.
 type claim struct {
 	id, secret string
-	basic      bool // it came by the Authorization header
+	basic      bool   // it came by the Authorization header
+	assertion  string // signed by the client's key (RFC 7523 §2.2)
+	path       string // the endpoint that was called
 }
 
 // authenticate settles which client is calling (RFC 6749 §2.3): one method, and
@@ -28,23 +30,38 @@ func (s *Service) authenticate(ctx context.Context, r *http.Request, f form) (*C
 	if fault.Is(err, fault.NotFound) {
 		return nil, s.unknownClient(ctx, claim)
 	}
-	if err != nil {
-		return nil, err
-	}
-	if c.Public() {
-		if claim.secret != "" && !s.cfg.IgnorePublicSecret {
-			return nil, invalidClient(claim.basic)
-		}
-		return c, nil
-	}
-	right, err := s.secretIsRight(ctx, c, claim.secret)
-	if err == nil && !right {
-		err = invalidClient(claim.basic)
+	if err == nil {
+		err = s.prove(ctx, r, c, claim)
 	}
 	if err != nil {
 		return nil, err
 	}
 	return c, nil
+}
+
+// prove checks that the request comes from the client that it names, in the way
+// that the client is registered for.
+func (s *Service) prove(ctx context.Context, r *http.Request, c *Client, claim claim) error {
+	switch {
+	case c.byKey() && claim.secret != "", c.AuthMethod != authKey && claim.assertion != "":
+		return invalidClient(claim.basic)
+	case c.AuthMethod == authKey:
+		return s.proveByKey(ctx, c, claim)
+	case c.byKey():
+		return s.proveByCertificate(ctx, r, c)
+	case c.Public():
+		if claim.secret != "" && !s.cfg.IgnorePublicSecret {
+			return invalidClient(claim.basic)
+		}
+		return nil
+	case c.AuthMethod == authBasic && !claim.basic, c.AuthMethod == authPost && claim.basic:
+		return invalidClient(claim.basic)
+	}
+	right, err := s.secretIsRight(ctx, c, claim.secret)
+	if err == nil && !right {
+		err = invalidClient(claim.basic)
+	}
+	return err
 }
 
 // unknownClient does the work that a wrong secret of a known client costs, so
@@ -74,9 +91,9 @@ func (s *Service) claim(r *http.Request, f form) (claim, error) {
 	if len(headers) > 1 {
 		return claim{}, invalidRequest("more than one Authorization header")
 	}
-	body := claim{id: f["client_id"], secret: f["client_secret"]}
-	if len(headers) == 0 {
-		return body, nil
+	body, err := bodyClaim(r, f)
+	if err != nil || len(headers) == 0 {
+		return body, err
 	}
 	scheme, value, _ := strings.Cut(headers[0], " ")
 	if strings.EqualFold(scheme, "Bearer") {
@@ -89,12 +106,34 @@ func (s *Service) claim(r *http.Request, f form) (claim, error) {
 	switch {
 	case err != nil:
 		return claim{}, err
-	case body.secret != "":
+	case body.secret != "" || body.assertion != "":
 		return claim{}, invalidRequest("the client authenticates in two ways at once")
 	case body.id != "" && body.id != header.id:
 		return claim{}, invalidRequest("client_id and the Authorization header name different clients")
 	}
 	return header, nil
+}
+
+// bodyClaim reads the client's credentials from the form.
+func bodyClaim(r *http.Request, f form) (claim, error) {
+	body := claim{id: f["client_id"], secret: f["client_secret"], assertion: f["client_assertion"], path: r.URL.Path}
+	if body.assertion == "" {
+		if f["client_assertion_type"] != "" {
+			return claim{}, invalidRequest("client_assertion is missing")
+		}
+		return body, nil
+	}
+	named, ok := claimedClient(body.assertion)
+	switch {
+	case f["client_assertion_type"] != assertionType:
+		return claim{}, invalidRequest("client_assertion_type must be " + assertionType)
+	case body.secret != "":
+		return claim{}, invalidRequest("the client authenticates in two ways at once")
+	case !ok || (body.id != "" && body.id != named):
+		return claim{}, invalidClient(false)
+	}
+	body.id = named
+	return body, nil
 }
 
 // basic decodes Basic credentials; id and secret are form-encoded in them (RFC

@@ -34,16 +34,32 @@ func (s *Service) authorize(w http.ResponseWriter, r *http.Request) {
 		s.showError(w, r, err)
 		return
 	}
-	req, err := client.beginRequest(f, s.cfg.Audience, s.now())
+	a := &asking{Form: f, twice: twice}
+	if err := s.unfold(r.Context(), client, a); err != nil {
+		s.refuseFolded(w, r, client, a, err)
+		return
+	}
+	req, err := client.beginRequest(a, s.cfg.Audience, s.now())
 	if err != nil {
 		s.showError(w, r, err)
 		return
 	}
-	if err := req.complete(client, f, twice); err != nil {
+	if err := req.complete(client, a); err != nil {
 		s.sendError(w, r, req, err)
 		return
 	}
 	s.dispatch(w, r, &visit{client: client, request: req})
+}
+
+// refuseFolded tells that a request object or a pushed request is not accepted: to
+// the client when what stands beside it says where to, else to the user.
+func (s *Service) refuseFolded(w http.ResponseWriter, r *http.Request, c *Client, a *asking, err error) {
+	req, noAddress := c.beginRequest(a, s.cfg.Audience, s.now())
+	if noAddress != nil || (a.Form["redirect_uri"] == "" && a.Form["response_type"] == "") {
+		s.showError(w, r, err)
+		return
+	}
+	s.sendError(w, r, req, err)
 }
 
 // authorizeForm reads the query, or the body of a POST.
@@ -123,7 +139,8 @@ func (s *Service) needConsent(w http.ResponseWriter, r *http.Request, v *visit) 
 		s.sendError(w, r, v.request, err)
 		return
 	}
-	view := page.Consent{Client: v.client.Title(), ClientID: v.client.ID, User: v.session.User.FullName(), Email: v.session.User.Email, Request: v.id}
+	view := page.Consent{Client: v.client.Title(), ClientID: v.client.ID, User: v.session.User.FullName(), Email: v.session.User.Email,
+		Request: v.id, UserCode: v.request.UserCode}
 	if u, err := url.Parse(v.request.RedirectURI); err == nil {
 		view.RedirectHost = u.Host
 		if u.Host == "" {
@@ -234,8 +251,16 @@ func (s *Service) consent(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if r.PostFormValue("decision") != "allow" {
+		if v.request.Device != nil {
+			s.denyDevice(w, r, v)
+			return
+		}
 		s.forget(r.Context(), v)
 		s.sendError(w, r, v.request, &Failure{Code: "access_denied", Description: "the user said no"})
+		return
+	}
+	if v.request.Device != nil {
+		s.allowDevice(w, r, v)
 		return
 	}
 	if err := s.remember(r.Context(), v); err != nil {
@@ -248,8 +273,8 @@ func (s *Service) consent(w http.ResponseWriter, r *http.Request) {
 // agreed reports whether the user need not be asked: the operator's own client,
 // or a remembered yes to at least these scopes.
 func (s *Service) agreed(ctx context.Context, v *visit) (bool, error) {
-	if v.request.prompts("consent") {
-		return false, nil
+	if v.request.prompts("consent") || v.request.Device != nil {
+		return false, nil // somebody else may have begun a device's sign-in (RFC 8628 §5.4)
 	}
 	if v.client.SkipConsent {
 		return true, nil
@@ -301,6 +326,10 @@ func (s *Service) forget(ctx context.Context, v *visit) {
 // answer issues what was asked for and sends the browser back with it.
 func (s *Service) answer(w http.ResponseWriter, r *http.Request, v *visit) {
 	values, err := s.issueAnswer(r.Context(), v)
+	if fault.Is(err, fault.Conflict) {
+		s.pages.Fault(w, r, err)
+		return
+	}
 	if err != nil {
 		s.sendError(w, r, v.request, err)
 		return
@@ -326,7 +355,7 @@ func (s *Service) issueAnswer(ctx context.Context, v *visit) (url.Values, error)
 		return nil, err
 	}
 	g.nonce, g.authTime, g.session = req.Nonce, v.session.AuthTime, v.session.State()
-	g.context = grantContext{ACR: passwordACR, AMR: []string{"pwd"}, Claims: req.Claims, Resources: req.Resources, Details: req.Details}
+	g.context = grantContext{ACR: passwordACR, AMR: []string{"pwd"}, Claims: req.Claims, Resources: req.Resources, Details: req.Details, Key: req.Key}
 	values := url.Values{}
 	var inserts []func(*store.Tx) error
 	if kind == AuthorizationCode {
@@ -343,14 +372,8 @@ func (s *Service) issueAnswer(ctx context.Context, v *visit) (url.Values, error)
 		values.Set("session_state", sessionState(v))
 	}
 	return values, s.db.Write(ctx, func(tx *store.Tx) error {
-		if v.id != "" { // one stored request gives one answer
-			n, err := tx.Exec(ctx, `DELETE FROM authorization_requests WHERE hash = $1`, hash(v.id))
-			if err == nil && n == 0 {
-				err = finished()
-			}
-			if err != nil {
-				return err
-			}
+		if err := v.finish(ctx, tx); err != nil {
+			return err
 		}
 		if err := g.insert(ctx, tx); err != nil {
 			return err
@@ -362,6 +385,21 @@ func (s *Service) issueAnswer(ctx context.Context, v *visit) (url.Values, error)
 		}
 		return nil
 	})
+}
+
+// finish takes the request away: one that is stored, pushed or signed gives one
+// answer.
+func (v *visit) finish(ctx context.Context, tx *store.Tx) error {
+	if v.id != "" {
+		n, err := tx.Exec(ctx, `DELETE FROM authorization_requests WHERE hash = $1`, hash(v.id))
+		if err == nil && n == 0 {
+			err = finished()
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return useOnce(ctx, tx, v.request.Once)
 }
 
 // code puts an authorization code into values and returns what keeps it.

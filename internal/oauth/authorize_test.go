@@ -103,7 +103,7 @@ func TestErrorsThatAreToldToTheClient(t *testing.T) {
 		"unknown response mode":      {[]string{"client_id", "web", "response_type", "code", "response_mode", "carrier-pigeon"}, "invalid_request", false},
 		"id_token without nonce":     {[]string{"client_id", "web", "response_type", "id_token", "scope", "openid"}, "invalid_request", true},
 		"id_token without openid":    {[]string{"client_id", "web", "response_type", "id_token", "scope", "read", "nonce", "n"}, "invalid_scope", true},
-		"request object":             {[]string{"client_id", "web", "response_type", "code", "request", "x.y.z"}, "request_not_supported", false},
+		"request object":             {[]string{"client_id", "web", "response_type", "code", "request", "x.y.z"}, "invalid_request_object", false},
 		"request_uri":                {[]string{"client_id", "web", "response_type", "code", "request_uri", "https://evil.example.com/"}, "request_uri_not_supported", false},
 		"none with login":            {[]string{"client_id", "web", "response_type", "code", "prompt", "none login"}, "invalid_request", false},
 		"unknown prompt":             {[]string{"client_id", "web", "response_type", "code", "prompt", "dance"}, "invalid_request", false},

@@ -22,10 +22,14 @@ const (
 	ClientCredentials = "client_credentials"
 	RefreshToken      = "refresh_token"
 	Implicit          = "implicit"
+	DeviceCode        = "urn:ietf:params:oauth:grant-type:device_code"    // RFC 8628
+	TokenExchange     = "urn:ietf:params:oauth:grant-type:token-exchange" // RFC 8693
+	JWTBearer         = "urn:ietf:params:oauth:grant-type:jwt-bearer"     // RFC 7523
 )
 
-// GrantTypes lists every grant a client may be registered for.
-var GrantTypes = []string{AuthorizationCode, Password, ClientCredentials, RefreshToken, Implicit}
+// GrantTypes lists every grant of this server's own that a client may be registered
+// for.
+var GrantTypes = []string{AuthorizationCode, Password, ClientCredentials, RefreshToken, Implicit, DeviceCode, TokenExchange, JWTBearer}
 
 // Token formats of a client.
 const (
@@ -82,7 +86,7 @@ func (s *Service) CreateClient(ctx context.Context, c Client, secret string) (ge
 		return "", err
 	}
 	c.secret, c.fragments = stored, s.cfg.FragmentURIs
-	if err := c.check(); err != nil {
+	if err := c.check(s.customGrants()...); err != nil {
 		return "", err
 	}
 	return generated, c.insert(ctx, s.db, s.now())
@@ -121,7 +125,7 @@ func (s *Service) UpdateClient(ctx context.Context, c Client) (generated string,
 	}
 	c.secret, c.fragments = old.secret, s.cfg.FragmentURIs
 	generated = c.renewSecret()
-	if err := c.check(); err != nil {
+	if err := c.check(s.customGrants()...); err != nil {
 		return "", err
 	}
 	return generated, s.db.Write(ctx, func(tx *store.Tx) error {
@@ -166,8 +170,9 @@ func (s *Service) storedSecret(ctx context.Context, secret string) (stored, gene
 	return stored, "", err
 }
 
-// check lists everything that is wrong with a registration.
-func (c *Client) check() error {
+// check lists everything that is wrong with a registration; custom are the grants
+// that the program or its configuration adds.
+func (c *Client) check(custom ...string) error {
 	var problems []string
 	add := func(bad bool, text string) {
 		if bad {
@@ -177,12 +182,15 @@ func (c *Client) check() error {
 	add(!validClientID(c.ID), "the id must be 1 to 100 printable ASCII characters without space")
 	add(len(c.Name) > 200 || strings.ContainsFunc(c.Name, unicode.IsControl), "the name must be at most 200 characters of text")
 	add(len(c.GrantTypes) == 0, "at least one grant is needed")
+	known := append(slices.Clone(GrantTypes), custom...)
 	for _, g := range c.GrantTypes {
-		add(!slices.Contains(GrantTypes, g), "unknown grant "+g+" (known: "+strings.Join(GrantTypes, ", ")+")")
+		add(!slices.Contains(known, g), "unknown grant "+g+" (known: "+strings.Join(known, ", ")+")")
 	}
 	browser := c.may(AuthorizationCode) || c.may(Implicit)
 	add(browser && len(c.RedirectURIs) == 0, "authorization_code and implicit need at least one redirect URI")
 	add(c.Public() && c.may(ClientCredentials), "client_credentials needs a client with a secret (RFC 6749 §4.4)")
+	add(c.Public() && c.may(TokenExchange), "token exchange needs a client that proves itself (RFC 8693 §2.1)")
+	add(c.may(JWTBearer) && len(c.AssertionIssuers) == 0, "the jwt-bearer grant needs assertion_issuers")
 	add(c.Public() && c.Introspect, "introspection of every token needs a client with a secret")
 	for _, u := range c.RedirectURIs {
 		if err := c.checkRedirect(u); err != nil {

@@ -83,7 +83,7 @@ func (s *Service) withQuery(body, query string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	for _, name := range []string{"grant_type", "client_id", "client_secret", "username", "password", "code", "refresh_token", "token", "scope"} {
+	for _, name := range []string{"grant_type", "client_id", "client_secret", "client_assertion", "assertion", "username", "password", "code", "refresh_token", "token", "scope"} {
 		if q[name] != "" {
 			return "", invalidRequest("parameters belong in the body, not in the address (sluice.oauth.token-parameters-in-query allows it)")
 		}

@@ -155,6 +155,9 @@ func (k *code) check(c *call) error {
 	case k.redirectURI == "" && c.form["redirect_uri"] != "" && !c.client.registered(c.form["redirect_uri"]):
 		return invalidGrant("redirect_uri is not the one of the authorization request")
 	}
+	if key := k.grant.context.Key; key != "" && (c.bound == nil || c.bound.JKT != key) {
+		return invalidGrant("the code is bound to another key")
+	}
 	return checkVerifier(k.challenge, c.form["code_verifier"])
 }
 

@@ -302,7 +302,8 @@ func (s *Service) userinfoAnswer(w http.ResponseWriter, r *http.Request) {
 
 // userinfoHandler stands behind the bearer module like every other resource.
 func (s *Service) userinfoHandler() (http.Handler, error) {
-	check, err := bearer.New(bearer.Config{Validator: s, Realm: "sluice", Log: s.cfg.Log, Now: s.cfg.Now})
+	check, err := bearer.New(bearer.Config{Validator: s, Realm: "sluice", Log: s.cfg.Log, Now: s.cfg.Now,
+		DPoP: s.proofConfig(), Certificates: &s.cfg.Certificates})
 	if err != nil {
 		return nil, err
 	}

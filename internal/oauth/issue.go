@@ -40,7 +40,7 @@ type grantContext struct {
 	Resources []string        `json:"resources,omitempty"`             // RFC 8707: what its tokens may be for
 	Details   json.RawMessage `json:"authorization_details,omitempty"` // RFC 9396
 	Actor     json.RawMessage `json:"act,omitempty"`                   // RFC 8693 §4.1
-	Bound     *confirmation   `json:"cnf,omitempty"`                   // the key that its refresh tokens need
+	Key       string          `json:"jkt,omitempty"`                   // thumbprint of the key that its code needs (RFC 9449 §10)
 }
 
 // confirmation names the key that a token is bound to (RFC 7800 §3.1): the
@@ -116,6 +116,11 @@ func (s *Service) newIssue(c *call, g *signIn, user *identity.User, scope []stri
 
 // newTokens is newIssue without the id_token.
 func (s *Service) newTokens(c *call, g *signIn, user *identity.User, scope []string) (*issue, error) {
+	return s.newTokensFor(c, g, user, scope, func(*issue) {})
+}
+
+// newTokensFor is newTokens with a last change before the token is made.
+func (s *Service) newTokensFor(c *call, g *signIn, user *identity.User, scope []string, change func(*issue)) (*issue, error) {
 	ttl := c.client.AccessTTL
 	if ttl == 0 {
 		ttl = s.cfg.AccessTTL
@@ -129,6 +134,7 @@ func (s *Service) newTokens(c *call, g *signIn, user *identity.User, scope []str
 	if user != nil {
 		i.answer.userID = user.ID
 	}
+	change(i)
 	var err error
 	i.answer.AccessToken, err = s.accessToken(i, user)
 	return i, err
@@ -204,8 +210,12 @@ func (i *issue) insert(ctx context.Context, q store.Querier) error {
 	if err != nil || i.refresh.IsZero() {
 		return err
 	}
-	_, err = q.Exec(ctx, `INSERT INTO refresh_tokens (hash, grant_id, issued_at, expires_at) VALUES ($1, $2, $3, $4)`,
-		hash(i.answer.RefreshToken), i.grant.id, store.Millis(i.issued), store.Millis(i.refresh))
+	bond, err := i.refreshBond()
+	if err != nil {
+		return err
+	}
+	_, err = q.Exec(ctx, `INSERT INTO refresh_tokens (hash, grant_id, bound, issued_at, expires_at) VALUES ($1, $2, $3, $4, $5)`,
+		hash(i.answer.RefreshToken), i.grant.id, bond, store.Millis(i.issued), store.Millis(i.refresh))
 	return err
 }
 

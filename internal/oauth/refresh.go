@@ -18,12 +18,13 @@ type refreshRow struct {
 	expires   time.Time
 	used      time.Time
 	successor []byte
+	bound     *confirmation // the keys of a client that has no other proof of itself
 }
 
 func (s *Service) readRefresh(ctx context.Context, token string) (*refreshRow, error) {
 	row := refreshRow{hash: hash(token)}
-	err := s.db.QueryRow(ctx, append(row.grant.columns(), store.Time(&row.issued), store.Time(&row.expires), store.Time(&row.used), &row.successor),
-		`SELECT `+grantColumns+`, r.issued_at, r.expires_at, r.used_at, r.successor
+	err := s.db.QueryRow(ctx, append(row.grant.columns(), store.Time(&row.issued), store.Time(&row.expires), store.Time(&row.used), &row.successor, jsonColumn{&row.bound}),
+		`SELECT `+grantColumns+`, r.issued_at, r.expires_at, r.used_at, r.successor, r.bound
 		FROM refresh_tokens r JOIN grants g ON g.id = r.grant_id WHERE r.hash = $1`, row.hash)
 	if errors.Is(err, store.ErrNoRow) {
 		return nil, deadRefresh()
@@ -83,6 +84,9 @@ func (s *Service) rotate(ctx context.Context, c *call, row *refreshRow, token st
 	}
 	if !row.grant.revoked.IsZero() || !c.now.Before(row.expires) {
 		return nil, false, deadRefresh()
+	}
+	if !row.bound.heldBy(c.bound) {
+		return nil, false, invalidGrant("the refresh token is bound to another key")
 	}
 	i, err := s.refreshIssue(ctx, c, row)
 	if err != nil {

@@ -32,7 +32,14 @@ type request struct {
 	Resources []string        `json:"resources,omitempty"`             // RFC 8707
 	Details   json.RawMessage `json:"authorization_details,omitempty"` // RFC 9396
 
-	audience string // this server's own API, which every client may name
+	Once []onceID `json:"once,omitempty"` // what may lead to one answer only
+	Key  string   `json:"jkt,omitempty"`  // thumbprint of the key that the code needs (RFC 9449 §10)
+
+	Device   []byte `json:"device,omitempty"`    // the hash of the device code that the answer is for; nil: an application
+	UserCode string `json:"user_code,omitempty"` // as the device shows it
+
+	pushed, signed bool
+	audience       string // this server's own API, which every client may name
 }
 
 // maxState bounds what is stored and sent back.
@@ -53,12 +60,14 @@ var responseTypes = map[string][]string{
 
 // beginRequest settles where errors may go: until this succeeds there is no address to
 // trust, and the user sees a page (RFC 6749 §4.1.2.1).
-func (c *Client) beginRequest(f form, audience string, now time.Time) (*request, error) {
+func (c *Client) beginRequest(a *asking, audience string, now time.Time) (*request, error) {
+	f := a.Form
 	uri, err := c.redirectURI(f["redirect_uri"])
 	if err != nil {
 		return nil, err
 	}
-	r := &request{ClientID: c.ID, RedirectURI: uri, SentURI: f["redirect_uri"], Begun: now.Truncate(time.Millisecond), ResponseMode: "query", audience: audience}
+	r := &request{ClientID: c.ID, RedirectURI: uri, SentURI: f["redirect_uri"], Begun: now.Truncate(time.Millisecond), ResponseMode: "query", audience: audience,
+		Once: a.Once, Key: a.Key, pushed: a.pushed, signed: a.Signed}
 	if len(f["state"]) <= maxState {
 		r.State = f["state"]
 	}
@@ -74,16 +83,16 @@ func (c *Client) beginRequest(f form, audience string, now time.Time) (*request,
 }
 
 // complete checks the rest; its errors go to the redirect URI.
-func (r *request) complete(c *Client, f form, twice []string) error {
-	if len(twice) > 0 {
-		if slices.Contains(twice, "state") {
+func (r *request) complete(c *Client, a *asking) error {
+	if len(a.twice) > 0 {
+		if slices.Contains(a.twice, "state") {
 			r.State = ""
 		}
 		return invalidRequest("a parameter was sent more than once")
 	}
-	checks := []func(*Client, form) error{r.checkType, r.checkMode, r.checkUnsupported, r.checkScope, r.checkChallenge, r.checkOpenID, r.checkTarget}
+	checks := []func(*Client, form) error{r.checkWay, r.checkType, r.checkMode, r.checkScope, r.checkChallenge, r.checkOpenID, r.checkTarget}
 	for _, check := range checks {
-		if err := check(c, f); err != nil {
+		if err := check(c, a.Form); err != nil {
 			return err
 		}
 	}
@@ -100,6 +109,9 @@ func (r *request) checkType(c *Client, f form) error {
 	}
 	if slices.ContainsFunc(needs, func(g string) bool { return !c.may(g) }) || !c.answers(r.ResponseType) {
 		return unauthorizedClient("the client is not registered for this response_type")
+	}
+	if slices.Contains(r.ResponseType, "token") && (c.DPoPBound || c.CertificateBound) {
+		return unauthorizedClient("the client's tokens are bound to its key: they cannot come by the browser")
 	}
 	if len(f["state"]) > maxState || len(f["nonce"]) > maxState {
 		return invalidRequest("state and nonce may have 2000 bytes at most")
@@ -133,15 +145,26 @@ func (r *request) checkMode(_ *Client, f form) error {
 	}
 }
 
-func (r *request) checkUnsupported(_ *Client, f form) error {
-	if f["request"] != "" {
-		return &Failure{Code: "request_not_supported", Description: "request objects are not supported"}
+// checkWay checks how the request came, and what it is bound to.
+func (r *request) checkWay(c *Client, f form) error {
+	switch {
+	case c.RequirePAR && !r.pushed:
+		return invalidRequest("the client is registered for pushed requests alone (RFC 9126)")
+	case c.RequireSignedRequest && !r.signed:
+		return invalidRequest("the client is registered for signed request objects alone (RFC 9101)")
+	case f["dpop_jkt"] == "":
+		return nil
+	case len(f["dpop_jkt"]) != thumbprintLength:
+		return invalidRequest("dpop_jkt must be the SHA-256 thumbprint of a key (RFC 9449 §10)")
+	case r.Key != "" && r.Key != f["dpop_jkt"]:
+		return invalidRequest("dpop_jkt is not the key of the DPoP proof (RFC 9449 §10.1)")
 	}
-	if f["request_uri"] != "" {
-		return &Failure{Code: "request_uri_not_supported", Description: "request_uri is not supported"}
-	}
+	r.Key = f["dpop_jkt"]
 	return nil
 }
+
+// thumbprintLength is the length of a SHA-256 digest in base64url.
+const thumbprintLength = 43
 
 func (r *request) checkScope(c *Client, f form) (err error) {
 	r.Scope, err = c.scope(f["scope"])

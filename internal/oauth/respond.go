@@ -62,6 +62,10 @@ func fields(values url.Values) []page.Field {
 // sendError tells the client by redirect (RFC 6749 §4.1.2.1); req's address has
 // been checked.
 func (s *Service) sendError(w http.ResponseWriter, r *http.Request, req *request, err error) {
+	if req.Device != nil { // there is no application to go back to
+		s.showError(w, r, err)
+		return
+	}
 	f := failure(err)
 	if f.status >= http.StatusInternalServerError {
 		s.cfg.Log.ErrorContext(r.Context(), "authorization failed", "client", req.ClientID, "code", f.Code, "error", err)

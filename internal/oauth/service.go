@@ -2,11 +2,13 @@ package oauth
 
 import (
 	"context"
+	"crypto/x509"
 	"log/slog"
 	"net/http"
 	"net/url"
 	"time"
 
+	"github.com/sluicehq/sluice/bearer"
 	"github.com/sluicehq/sluice/internal/identity"
 	"github.com/sluicehq/sluice/internal/page"
 	"github.com/sluicehq/sluice/internal/store"
@@ -24,6 +26,14 @@ type Config struct {
 	AccessTTL, RefreshTTL time.Duration
 	// CodeTTL is how long an authorization code may be redeemed.
 	CodeTTL time.Duration
+	// PushedTTL is how long a pushed request may be used (RFC 9126 §2.2).
+	PushedTTL time.Duration
+	// DeviceTTL is how long a user may take to enter a device's code (RFC 8628
+	// §3.2).
+	DeviceTTL time.Duration
+	// DeviceWithoutSecret lets a confidential client begin a device sign-in without
+	// its secret.
+	DeviceWithoutSecret bool
 	// RequestTTL is how long a user may take to sign in and consent.
 	RequestTTL time.Duration
 	// RefreshGrace is how long after its use a refresh token may be repeated and
@@ -72,6 +82,16 @@ type Config struct {
 	// RevocationReceivers are the addresses of resource servers that are told at once
 	// of what has ended; see bearer.RevocationReceiver.
 	RevocationReceivers []string
+	// CustomGrants are the operator's own, by their grant_type.
+	CustomGrants map[string]CustomGrant
+	// Certificates says where clients' TLS certificates are found (RFC 8705).
+	Certificates bearer.CertificateConfig
+	// AsksCertificates is whether this server itself asks callers for certificates.
+	AsksCertificates bool
+	// ClientCAs may sign the certificates of tls_client_auth; nil means nobody.
+	ClientCAs *x509.CertPool
+	// DPoPNonces makes clients put a value of ours into their proofs (RFC 9449 §8).
+	DPoPNonces bool
 	// Secure is true when browsers reach the server by https.
 	Secure bool
 	// Log receives an event for each sign-in, issue and refusal; never a secret.
@@ -97,6 +117,9 @@ type Service struct {
 	deliverers map[string]deliverer
 	wake       chan struct{} // tells Deliver that there is something new
 	userinfo   http.Handler
+	certs      *bearer.ClientCertificates
+	proofs     *bearer.Proofs
+	nonceKey   []byte
 }
 
 // New returns the authorization server on a migrated database. It makes the
@@ -116,11 +139,23 @@ func New(ctx context.Context, db *store.DB, users *identity.Service, pages *page
 			return nil, err
 		}
 	}
+	if s.certs, err = bearer.NewClientCertificates(cfg.Certificates); err != nil {
+		return nil, err
+	}
+	if s.proofs, err = s.newProofs(ctx); err != nil {
+		return nil, err
+	}
 	s.grants = map[string]grant{
 		AuthorizationCode: s.redeemCode,
 		RefreshToken:      s.refresh,
 		Password:          s.password,
 		ClientCredentials: s.clientCredentials,
+		DeviceCode:        s.redeemDeviceCode,
+		TokenExchange:     s.exchange,
+		JWTBearer:         s.jwtBearer,
+	}
+	if err := s.addCustomGrants(); err != nil {
+		return nil, err
 	}
 	s.deliverers = map[string]deliverer{kindLogout: s.deliverLogout, kindRevocation: s.deliverRevocation}
 	if s.userinfo, err = s.userinfoHandler(); err != nil {
@@ -132,6 +167,8 @@ func New(ctx context.Context, db *store.DB, users *identity.Service, pages *page
 // Register adds the endpoints for programs to mux; they carry no cookies.
 func (s *Service) Register(mux *http.ServeMux) {
 	mux.Handle("/oauth/token", s.post(s.token))
+	mux.Handle("/oauth/par", s.post(s.pushRequest))
+	mux.Handle("/oauth/device_authorization", s.post(s.deviceAuthorization))
 	mux.Handle("/oauth/introspect", s.post(s.introspect))
 	mux.Handle("/oauth/check_token", s.post(s.checkToken))
 	mux.Handle("/oauth/revoke", s.post(s.revoke))
@@ -157,6 +194,8 @@ func (s *Service) RegisterPages(open, protected *http.ServeMux) {
 	open.HandleFunc("GET "+logoutPath, s.endSession)
 	open.HandleFunc("POST "+logoutPath, s.endSession)
 	protected.HandleFunc("POST "+logoutConfirmPath, s.confirmLogout)
+	protected.HandleFunc("GET /device", s.showDevice)
+	protected.HandleFunc("POST /device", s.enterUserCode)
 }
 
 func (s *Service) now() time.Time { return s.cfg.Now() }

@@ -3,6 +3,8 @@ package oauth_test
 import (
 	"crypto/sha256"
 	"encoding/base64"
+	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"strings"
 	"sync"
@@ -112,4 +114,19 @@ func active(t *testing.T, srv *sluicetest.Server, token string) bool {
 		t.Fatalf("introspection: %s", a.Body)
 	}
 	return live
+}
+
+func sum256(b []byte) []byte {
+	sum := sha256.Sum256(b)
+	return sum[:]
+}
+
+func contains(text, part string) bool { return strings.Contains(text, part) }
+
+// serve answers on a port of its own until the test ends, and returns its address.
+func serve(t *testing.T, h http.HandlerFunc) string {
+	t.Helper()
+	s := httptest.NewServer(h)
+	t.Cleanup(s.Close)
+	return s.URL
 }

@@ -19,11 +19,15 @@ const keepSpent = 10 * time.Minute
 var sweeps = []string{
 	`DELETE FROM authorization_requests WHERE hash IN (SELECT hash FROM authorization_requests WHERE expires_at < $1 LIMIT $2)`,
 	`DELETE FROM codes WHERE hash IN (SELECT hash FROM codes WHERE expires_at < $1 LIMIT $2)`,
+	`DELETE FROM pushed_requests WHERE hash IN (SELECT hash FROM pushed_requests WHERE expires_at < $1 LIMIT $2)`,
+	`DELETE FROM device_codes WHERE hash IN (SELECT hash FROM device_codes WHERE expires_at < $1 LIMIT $2)`,
+	`DELETE FROM seen_ids WHERE hash IN (SELECT hash FROM seen_ids WHERE expires_at < $1 LIMIT $2)`,
 	`DELETE FROM access_tokens WHERE hash IN (SELECT hash FROM access_tokens WHERE expires_at < $1 LIMIT $2)`,
 	`DELETE FROM refresh_tokens WHERE hash IN (SELECT hash FROM refresh_tokens WHERE expires_at < $1 LIMIT $2)`,
 	`DELETE FROM initial_access_tokens WHERE id IN (SELECT id FROM initial_access_tokens WHERE expires_at < $1 LIMIT $2)`,
 	`DELETE FROM grants WHERE id IN (SELECT g.id FROM grants g WHERE g.created_at < $1
 		AND NOT EXISTS (SELECT 1 FROM codes c WHERE c.grant_id = g.id)
+		AND NOT EXISTS (SELECT 1 FROM device_codes d WHERE d.grant_id = g.id)
 		AND NOT EXISTS (SELECT 1 FROM access_tokens a WHERE a.grant_id = g.id)
 		AND NOT EXISTS (SELECT 1 FROM refresh_tokens r WHERE r.grant_id = g.id) LIMIT $2)`,
 }

@@ -29,6 +29,8 @@ type answer struct {
 	RefreshToken string `json:"refresh_token,omitempty"`
 	Scope        string `json:"scope,omitempty"`
 	IDToken      string `json:"id_token,omitempty"`
+	// IssuedType is what a token exchange gave (RFC 8693 §2.2.1).
+	IssuedType string `json:"issued_token_type,omitempty"`
 	// Details are what was granted of RFC 9396's.
 	Details json.RawMessage `json:"authorization_details,omitempty"`
 
@@ -40,10 +42,15 @@ type answer struct {
 func (s *Service) token(w http.ResponseWriter, r *http.Request, f form) {
 	ctx := r.Context()
 	grantType := f["grant_type"]
+	s.tellNonce(w, r)
 	client, err := s.tokenClient(ctx, r, f)
+	var bound *confirmation
+	if err == nil {
+		bound, err = s.proved(r, client)
+	}
 	var a *answer
 	if err == nil {
-		a, err = s.run(ctx, grantType, &call{client: client, form: f, now: s.now()})
+		a, err = s.run(ctx, grantType, &call{client: client, form: f, now: s.now(), bound: bound})
 	}
 	if err != nil {
 		s.refuse(w, r, err)

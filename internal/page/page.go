@@ -57,7 +57,7 @@ func New(cfg Config) (*Pages, error) {
 		"style":  func() string { return style },
 		"script": func() string { return script },
 	}
-	for _, name := range []string{"login", "consent", "logout", "loggedout", "error", "formpost", "home", "callback"} {
+	for _, name := range []string{"login", "consent", "device", "devicedone", "logout", "loggedout", "error", "formpost", "home", "callback"} {
 		t, err := template.New("layout.html").Funcs(functions).ParseFS(templates, "templates/layout.html", "templates/"+name+".html")
 		if err != nil {
 			return nil, fmt.Errorf("parsing the page %s: %w", name, err)
@@ -116,7 +116,7 @@ type frame struct {
 func (p *Pages) Write(w http.ResponseWriter, r *http.Request, status int, v View) {
 	f := frame{View: v, Title: v.title(), RequestID: w.Header().Get("X-Request-Id")}
 	switch v.(type) {
-	case Login, Consent, LogoutConfirm:
+	case Login, Consent, Device, LogoutConfirm:
 		f.FormToken = p.formToken(w, r)
 	case FormPost:
 		f.Script = true

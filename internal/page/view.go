@@ -18,6 +18,7 @@ type Consent struct {
 	User, Email      string
 	Request          string // the stored request's id
 	RedirectHost     string // where the user will be sent
+	UserCode         string // what a device shows, which is asked for then; empty: an application
 	Scopes           []ScopeText
 	Resources        []string     // other APIs the tokens are for
 	Details          []DetailText // RFC 9396
@@ -27,6 +28,18 @@ type Consent struct {
 type DetailText struct {
 	Type    string
 	Members []Field // in the order of their names
+}
+
+// Device asks for the code that a device shows. It posts user_code to /device.
+type Device struct {
+	Code    string // filled in already; may be empty
+	Message string // what went wrong; empty at first
+}
+
+// DeviceDone says what became of a device's sign-in.
+type DeviceDone struct {
+	Client  string
+	Allowed bool
 }
 
 // LogoutConfirm asks whether to sign out. It posts Fields to Action.
@@ -87,6 +100,8 @@ type DemoCallback struct {
 
 func (Login) name() string         { return "login" }
 func (Consent) name() string       { return "consent" }
+func (Device) name() string        { return "device" }
+func (DeviceDone) name() string    { return "devicedone" }
 func (LogoutConfirm) name() string { return "logout" }
 func (LoggedOut) name() string     { return "loggedout" }
 func (Error) name() string         { return "error" }
@@ -94,8 +109,15 @@ func (FormPost) name() string      { return "formpost" }
 func (Home) name() string          { return "home" }
 func (DemoCallback) name() string  { return "callback" }
 
-func (Login) title() string         { return "Sign in" }
-func (v Consent) title() string     { return "Allow " + v.Client + "?" }
+func (Login) title() string     { return "Sign in" }
+func (v Consent) title() string { return "Allow " + v.Client + "?" }
+func (Device) title() string    { return "Connect a device" }
+func (v DeviceDone) title() string {
+	if v.Allowed {
+		return "Your device is connected"
+	}
+	return "Your device was not connected"
+}
 func (LogoutConfirm) title() string { return "Sign out" }
 func (LoggedOut) title() string     { return "Signed out" }
 func (v Error) title() string       { return v.Title }

@@ -1,0 +1,88 @@
+package sluice
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+
+	"github.com/sluicehq/sluice/bearer"
+)
+
+// TLSConfig is how the server speaks TLS, and how it learns of its callers'
+// certificates (RFC 8705).
+type TLSConfig struct {
+	// Certificate and Key are PEM files; with both the server speaks https itself.
+	// sluice.tls.certificate, sluice.tls.key. Default: http, for a proxy in front.
+	Certificate, Key string
+	// ClientCertificates asks callers for a certificate; none is needed to connect.
+	// sluice.tls.client-certificates. Default false.
+	ClientCertificates bool
+	// ClientCA is a PEM file of the authorities that sign the certificates of clients
+	// registered for tls_client_auth. sluice.tls.client-ca. Default none.
+	ClientCA string
+	// ClientCertificateHeader is where a proxy that ends TLS puts the caller's
+	// certificate, and ClientCertificateProxies are such proxies' addresses; from
+	// everybody else the header is ignored. sluice.tls.client-certificate-header,
+	// sluice.tls.client-certificate-proxies. Default none.
+	ClientCertificateHeader  string
+	ClientCertificateProxies []string
+}
+
+func (c Config) validateTLS(p *problems) {
+	t := c.TLS
+	p.add((t.Certificate == "") != (t.Key == ""), "sluice.tls.certificate", "it and sluice.tls.key go together")
+	p.add(t.ClientCertificates && t.Certificate == "", "sluice.tls.client-certificates", "only a server with sluice.tls.certificate can ask for certificates")
+	p.add((t.ClientCertificateHeader == "") != (len(t.ClientCertificateProxies) == 0), "sluice.tls.client-certificate-header",
+		"it and sluice.tls.client-certificate-proxies go together: from others than known proxies the header proves nothing")
+	if t.ClientCertificateHeader != "" && len(t.ClientCertificateProxies) > 0 {
+		_, err := bearer.NewClientCertificates(t.certificates())
+		p.add(err != nil, "sluice.tls.client-certificate-proxies", "%v", err)
+	}
+	if t.Certificate != "" && t.Key != "" {
+		_, err := t.listener()
+		p.add(err != nil, "sluice.tls.certificate", "%v", err)
+	}
+	_, err := t.authorities()
+	p.add(err != nil, "sluice.tls.client-ca", "%v", err)
+}
+
+// certificates says where callers' certificates are found.
+func (t TLSConfig) certificates() bearer.CertificateConfig {
+	return bearer.CertificateConfig{Header: http.CanonicalHeaderKey(t.ClientCertificateHeader), Proxies: t.ClientCertificateProxies}
+}
+
+// listener returns what the server speaks TLS with; nil means that it does not. Who
+// signed a caller's certificate is looked at where it matters, not when he connects.
+func (t TLSConfig) listener() (*tls.Config, error) {
+	if t.Certificate == "" {
+		return nil, nil
+	}
+	pair, err := tls.LoadX509KeyPair(t.Certificate, t.Key)
+	if err != nil {
+		return nil, fmt.Errorf("reading the certificate and its key: %w", err)
+	}
+	settings := &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12, NextProtos: []string{"h2", "http/1.1"}}
+	if t.ClientCertificates {
+		settings.ClientAuth = tls.RequestClientCert
+	}
+	return settings, nil
+}
+
+// authorities reads ClientCA; nil means that nobody signs for clients.
+func (t TLSConfig) authorities() (*x509.CertPool, error) {
+	if t.ClientCA == "" {
+		return nil, nil
+	}
+	text, err := os.ReadFile(t.ClientCA)
+	if err != nil {
+		return nil, fmt.Errorf("reading the authorities: %w", err)
+	}
+	pool := x509.NewCertPool()
+	if !pool.AppendCertsFromPEM(text) {
+		return nil, errors.New("the file holds no certificate in PEM form")
+	}
+	return pool, nil
+}
