@@ -251,7 +251,7 @@ type RouteConfig struct {
 	StripPath bool   // whether Path is cut off; default true, as in Zuul
 }
 
-// GrantConfig is a grant that an HTTP endpoint decides; docs/grants.md describes what
+// GrantConfig is a grant that an HTTP endpoint decides; docs/oauth.md describes what
 // it is asked and may answer.
 type GrantConfig struct {
 	Name             string // what stands in the key
