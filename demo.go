@@ -34,6 +34,7 @@ var demoClients = []NewClient{
 				"http://localhost/assets/silent-refresh.html", "http://localhost/",
 			},
 			Scopes: []string{"openid", "profile", "email", "read", "write"}, TokenFormat: "jwt",
+			ClientMetadata: ClientMetadata{PostLogoutRedirectURIs: []string{"http://localhost/"}},
 		},
 	},
 }

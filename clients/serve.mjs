@@ -29,10 +29,11 @@ export function freePort() {
 }
 
 // serve runs `sluice serve` in a folder of its own and waits until it answers.
+// {port} in an argument stands for the port.
 export async function serve(...args) {
   const port = await freePort();
   const dir = mkdtempSync(join(tmpdir(), 'sluice-data-'));
-  const child = spawn(binary(), ['serve', '--addr', `127.0.0.1:${port}`, '--data', join(dir, 'data'), ...args], { cwd: dir });
+  const child = spawn(binary(), ['serve', '--addr', `127.0.0.1:${port}`, '--data', join(dir, 'data'), ...args.map((a) => a.replaceAll('{port}', port))], { cwd: dir });
   let out = '', log = '';
   child.stdout.on('data', (b) => { out += b; });
   child.stderr.on('data', (b) => { log += b; });

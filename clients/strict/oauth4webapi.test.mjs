@@ -67,7 +67,7 @@ test('both metadata documents', async () => {
   assert.equal(as.authorization_response_iss_parameter_supported, true);
 });
 
-for (const id of ['client_secret_basic', 'client_secret_post', 'public']) {
+for (const id of ['client_secret_basic', 'client_secret_post', 'public', 'by-key']) {
   test(`${id}: code with PKCE, userinfo, refresh, introspection, revocation`, async () => {
     const client = { client_id: id, ...(id === 'by-key' ? { id_token_signed_response_alg: 'ES256', introspection_signed_response_alg: 'ES256' } : {}) };
     const { answer } = await signIn(client);

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/url"
-	"slices"
 
 	"github.com/go-jose/go-jose/v4/jwt"
 
@@ -120,7 +119,7 @@ func (s *Service) readLogout(ctx context.Context, f form) (*logout, error) {
 	if l.client == nil {
 		return nil, invalidRequest("post_logout_redirect_uri needs an id_token_hint of ours or the client_id of a registered client")
 	}
-	if !slices.Contains(l.client.PostLogoutRedirectURIs, l.uri) {
+	if !listed(l.client.PostLogoutRedirectURIs, l.uri) {
 		return nil, invalidRequest("post_logout_redirect_uri is not one that the client has registered")
 	}
 	return l, nil

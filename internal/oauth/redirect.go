@@ -66,8 +66,11 @@ func loopback(host string) bool {
 // registered reports whether uri is one of the client's. The comparison is byte
 // for byte; only where a loopback URI was registered without a port may the
 // request name one (RFC 8252 §7.3, RFC 9700 §2.1).
-func (c *Client) registered(uri string) bool {
-	return slices.ContainsFunc(c.RedirectURIs, func(known string) bool {
+func (c *Client) registered(uri string) bool { return listed(c.RedirectURIs, uri) }
+
+// listed is the same for any list of addresses.
+func listed(list []string, uri string) bool {
+	return slices.ContainsFunc(list, func(known string) bool {
 		return known == uri || (known == withoutPort(uri) && loopbackWithoutPort(known))
 	})
 }
