@@ -1,10 +1,18 @@
 package bearer
 
 import (
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/rsa"
 	"encoding/binary"
 	"encoding/hex"
+	"math/big"
 	"strings"
 	"testing"
+
+	"github.com/go-jose/go-jose/v4"
 )
 
 // The reference vectors of SipHash-2-4 with 128 bits: key 00…0f, input 00, 01, ….
@@ -34,5 +42,44 @@ func TestDigest(t *testing.T) {
 	}
 	if one, two := newDigestKey(), newDigestKey(); *one == *two {
 		t.Error("two processes have one key")
+	}
+}
+
+// A digest is compared in whole: two tokens with the same first half are two.
+func TestFactsAreForTheWholeDigest(t *testing.T) {
+	t.Parallel()
+	c := Cached(ValidatorFunc(func(context.Context, string) (*Token, error) { return &Token{}, nil }))
+	if _, err := c.Validate(t.Context(), "good"); err != nil {
+		t.Fatal(err)
+	}
+	d, now := c.key.of("good"), c.clock.nano()
+	if c.known(d, now) == nil {
+		t.Error("what is remembered is not known")
+	}
+	if c.known(digest{d.high, d.low + 1}, now) != nil {
+		t.Error("another token with the same first half is known")
+	}
+	c.bad.add(d, now+1e9)
+	if !c.bad.has(d, now) || c.bad.has(digest{d.high, d.low + 1}, now) || c.bad.has(d, now+1e9) {
+		t.Error("a refusal is for one token and for its time")
+	}
+}
+
+// Private, symmetric and weak keys have no business in a published set.
+func TestKeysThatAreDropped(t *testing.T) {
+	t.Parallel()
+	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	weak := &rsa.PublicKey{N: new(big.Int).SetBit(big.NewInt(1), 1023, 1), E: 65537}
+	for name, key := range map[string]any{"private": private, "symmetric": []byte("secret-secret-secret-secret-secret"), "weak": weak} {
+		text, err := jose.JSONWebKey{Key: key, KeyID: "k"}.MarshalJSON()
+		if err != nil {
+			t.Fatal(name, err)
+		}
+		if keys, err := readKeys([]byte(`{"keys":[` + string(text) + `]}`)); err != nil || len(keys) != 0 {
+			t.Errorf("%s: %d keys, %v", name, len(keys), err)
+		}
 	}
 }
