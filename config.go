@@ -168,6 +168,10 @@ type OAuthConfig struct {
 	// signs out, as Keycloak's older clients send it; it must be registered all the
 	// same. sluice.oauth.logout-redirect-uri. Default false.
 	LogoutRedirectURI bool
+	// IgnoreBearerAtToken does not look at a bearer token that comes along with a
+	// token request, as js-api 10 sends its old one; it proves nothing there.
+	// sluice.oauth.ignore-bearer-at-token. Default true.
+	IgnoreBearerAtToken bool
 	// FragmentRedirectURIs lets redirect URIs of web pages have a fragment, which RFC
 	// 6749 §3.1.2 forbids, as ADF's hash router needs it. They are answered in the
 	// query alone. sluice.oauth.fragment-redirect-uris. Default false.
@@ -278,7 +282,7 @@ func DefaultConfig() Config {
 			RequestTTL: 30 * time.Minute, SigningAlg: "RS256", KeyRotation: 90 * 24 * time.Hour, KeyOverlap: 24 * time.Hour,
 			PushedTTL: 90 * time.Second, DeviceTTL: 10 * time.Minute,
 			RefreshWithoutClientID: true, BasicWithoutColon: true, IgnorePublicClientSecret: true,
-			CORSClientOrigins: true,
+			CORSClientOrigins: true, IgnoreBearerAtToken: true,
 		},
 		Bearer: BearerConfig{Enabled: true},
 		Users:  UsersConfig{CaseSensitive: true},

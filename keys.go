@@ -60,6 +60,7 @@ var keys = []key{
 	{name: "sluice.oauth.basic-without-colon", set: flag(func(c *Config) *bool { return &c.OAuth.BasicWithoutColon })},
 	{name: "sluice.oauth.ignore-public-client-secret", set: flag(func(c *Config) *bool { return &c.OAuth.IgnorePublicClientSecret })},
 	{name: "sluice.oauth.password-error-401", set: flag(func(c *Config) *bool { return &c.OAuth.PasswordError401 })},
+	{name: "sluice.oauth.ignore-bearer-at-token", set: flag(func(c *Config) *bool { return &c.OAuth.IgnoreBearerAtToken })},
 	{name: "sluice.oauth.fragment-redirect-uris", set: flag(func(c *Config) *bool { return &c.OAuth.FragmentRedirectURIs })},
 	{name: "sluice.oauth.keycloak-realm", set: text(func(c *Config) *string { return &c.OAuth.KeycloakRealm })},
 	{name: "sluice.oauth.cors-client-origins", set: flag(func(c *Config) *bool { return &c.OAuth.CORSClientOrigins })},

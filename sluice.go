@@ -213,7 +213,7 @@ func (s *Server) openRooms(ctx context.Context) (err error) {
 		RequestTTL: o.RequestTTL, RefreshGrace: o.RefreshGrace, JWT: o.JWT, QueryParameters: o.TokenParametersInQuery,
 		RefreshWithoutClientID: o.RefreshWithoutClientID, BasicWithoutColon: o.BasicWithoutColon,
 		IgnorePublicSecret: o.IgnorePublicClientSecret, PasswordError401: o.PasswordError401, LogoutRedirectURI: o.LogoutRedirectURI,
-		FragmentURIs: o.FragmentRedirectURIs, RevocationReceivers: o.RevocationReceivers, OpenRegistration: o.InsecureOpenRegistration, PrivateHosts: o.FetchPrivateHosts, LoopbackFetch: o.InsecureLoopbackFetch,
+		IgnoreBearer: o.IgnoreBearerAtToken, FragmentURIs: o.FragmentRedirectURIs, RevocationReceivers: o.RevocationReceivers, OpenRegistration: o.InsecureOpenRegistration, PrivateHosts: o.FetchPrivateHosts, LoopbackFetch: o.InsecureLoopbackFetch,
 		Secure: secure, Log: s.log, Now: s.now,
 	})
 	return err

@@ -122,6 +122,7 @@ for (const { name, settings } of versions) {
 // a strict server refuses them.
 for (const { name, setting, secret = '', without } of [
   { name: '@alfresco/js-api', setting: 'sluice.oauth.refresh-without-client-id', without: { loggedIn: true, refreshed: false } },
+  { name: '@alfresco/js-api', setting: 'sluice.oauth.ignore-bearer-at-token', without: { loggedIn: true, refreshed: false } },
   { name: 'jsapi9', setting: 'sluice.oauth.basic-without-colon', without: { loggedIn: true, refreshed: false } },
   { name: 'jsapi7', setting: 'sluice.oauth.ignore-public-client-secret', secret: 'dummyClientSecret', without: { loggedIn: false, refreshed: false } },
   { name: 'jsapi3', setting: 'sluice.oauth.token-parameters-in-query', without: { loggedIn: true, refreshed: false } },

@@ -96,7 +96,7 @@ func (s *Service) claim(r *http.Request, f form) (claim, error) {
 		return body, err
 	}
 	scheme, value, _ := strings.Cut(headers[0], " ")
-	if strings.EqualFold(scheme, "Bearer") {
+	if strings.EqualFold(scheme, "Bearer") && s.cfg.IgnoreBearer {
 		return body, nil // js-api 10 sends its old access token along; it proves nothing here
 	}
 	if !strings.EqualFold(scheme, "Basic") {

@@ -54,7 +54,7 @@ const (
 func (s *Service) CreateInitialToken(ctx context.Context, name string, uses int64, ttl time.Duration, policy RegistrationPolicy) (string, InitialToken, error) {
 	now := s.now()
 	t := InitialToken{Name: name, Policy: policy, UsesLeft: uses, Created: now.Truncate(time.Millisecond), Expires: now.Add(ttl).Truncate(time.Millisecond)}
-	if err := t.check(ttl); err != nil {
+	if err := t.check(ttl, s.customGrants()); err != nil {
 		return "", t, err
 	}
 	id, err := uuid.NewV7()
@@ -73,7 +73,7 @@ func (s *Service) CreateInitialToken(ctx context.Context, name string, uses int6
 }
 
 // check lists what is wrong with it.
-func (t *InitialToken) check(ttl time.Duration) error {
+func (t *InitialToken) check(ttl time.Duration, custom []string) error {
 	var problems []string
 	add := func(bad bool, text string) {
 		if bad {
@@ -84,8 +84,9 @@ func (t *InitialToken) check(ttl time.Duration) error {
 	add(t.UsesLeft < 1 || t.UsesLeft > maxUses, fmt.Sprintf("it must be good for 1 to %d clients", maxUses))
 	add(ttl < time.Second || ttl > maxInitialTTL, "it must live from one second to 366 days")
 	add(len(t.Policy.GrantTypes) == 0, "its clients need at least one grant")
+	known := append(slices.Clone(GrantTypes), custom...)
 	for _, g := range t.Policy.GrantTypes {
-		add(!slices.Contains(GrantTypes, g), "unknown grant "+g+" (known: "+strings.Join(GrantTypes, ", ")+")")
+		add(!slices.Contains(known, g), "unknown grant "+g+" (known: "+strings.Join(known, ", ")+")")
 	}
 	for _, scope := range t.Policy.Scopes {
 		add(!validScope(scope), "the scope "+scope+" has characters that RFC 6749 §3.3 does not allow")

@@ -42,6 +42,7 @@ type document struct {
 	TokenAuthMethods     []string `json:"token_endpoint_auth_methods_supported"`
 	TokenAuthAlgs        []string `json:"token_endpoint_auth_signing_alg_values_supported"`
 	IntrospectionMethods []string `json:"introspection_endpoint_auth_methods_supported"`
+	IntrospectionSigning []string `json:"introspection_signing_alg_values_supported"`
 	IntrospectionAlgs    []string `json:"introspection_endpoint_auth_signing_alg_values_supported"`
 	RevocationMethods    []string `json:"revocation_endpoint_auth_methods_supported"`
 	RevocationAlgs       []string `json:"revocation_endpoint_auth_signing_alg_values_supported"`
@@ -105,6 +106,7 @@ func (s *Service) document() document {
 		TokenAuthMethods:     open,
 		TokenAuthAlgs:        algorithms,
 		IntrospectionMethods: proving,
+		IntrospectionSigning: signingAlgorithms,
 		IntrospectionAlgs:    algorithms,
 		RevocationMethods:    open,
 		RevocationAlgs:       algorithms,

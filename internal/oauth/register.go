@@ -231,7 +231,7 @@ func (s *Service) take(ctx context.Context, c *Client, m *registration, policy R
 		return "", err
 	}
 	secret = c.renewSecret()
-	if err := c.check(); err != nil {
+	if err := c.check(s.customGrants()...); err != nil {
 		if fault.Is(err, fault.Invalid) {
 			err = invalidMetadata(fault.Message(err))
 		}

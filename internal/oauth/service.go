@@ -54,6 +54,8 @@ type Config struct {
 	IgnorePublicSecret bool
 	// PasswordError401 answers 401 instead of 400 for a user's wrong password.
 	PasswordError401 bool
+	// IgnoreBearer does not look at a bearer token where clients authenticate.
+	IgnoreBearer bool
 	// FragmentURIs lets redirect URIs of web pages have a fragment, for ADF with its
 	// hash router. RFC 6749 §3.1.2 forbids it.
 	FragmentURIs bool

@@ -3,6 +3,7 @@ package oauth_test
 import (
 	"encoding/base64"
 	"encoding/json"
+	"fmt"
 	"net/url"
 	"strings"
 	"testing"
@@ -29,6 +30,9 @@ func TestSignedIntrospection(t *testing.T) {
 	var keys jose.JSONWebKeySet
 	if err := json.Unmarshal([]byte(srv.Get(t, "/oauth/jwks").Body), &keys); err != nil {
 		t.Fatal(err)
+	}
+	if m := srv.Get(t, "/.well-known/oauth-authorization-server").JSON["introspection_signing_alg_values_supported"]; fmt.Sprint(m) != "[RS256 ES256]" {
+		t.Errorf("metadata: %v", m)
 	}
 	const media = "application/token-introspection+jwt"
 	for id, alg := range map[string]string{"rs": "RS256", "es": "ES256"} {
