@@ -125,7 +125,7 @@ type OAuthConfig struct {
 	// authentication.oauth.jwt. Default false: opaque.
 	JWT bool
 	// SigningAlg signs JWT access tokens of clients that do not choose: RS256, which
-	// every resource server reads, or ES256, which is about thirty times faster.
+	// every resource server reads, or ES256, which is some 25 times faster.
 	// sluice.oauth.signing-alg. Default RS256.
 	SigningAlg string
 	// KeyRotation is how long a signing key signs before the next one does; 0 leaves

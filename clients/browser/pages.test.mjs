@@ -126,6 +126,60 @@ test('login, wrong password, consent, code, logout', async (t) => {
   assert.match(page.url(), /\/login\?next=/);
 });
 
+// An application's own sign-out. It lives on another site (127.0.0.1, the server is
+// localhost), so the browser really withholds the session's cookie from its form.
+for (const [name, options] of Object.entries({ desktop, 'phone-no-javascript': { ...phone, javaScriptEnabled: false } })) {
+  test(`an application signs its user out: ${name}`, async (t) => {
+    const id = `leaver-${name}`, bye = callback.replace('/callback', '/bye');
+    const secret = server.client({ client_id: id, client_name: 'The Leaver', grant_types: ['authorization_code'], redirect_uris: [callback],
+      scope: 'openid', skip_consent: true, post_logout_redirect_uris: [bye], client_uri: 'https://leaver.example.com/' });
+    const page = await open(t, options);
+    const enter = async () => {
+      await page.goto(authorize({ client_id: id, scope: 'openid' }));
+      if (page.url().includes('/login')) await signIn(page);
+      await page.waitForURL((u) => u.href.startsWith(callback + '?code='));
+      const answer = await (await fetch(`${server.url}/oauth/token`, { method: 'POST', headers: { authorization: 'Basic ' + btoa(`${id}:${secret}`) },
+        body: new URLSearchParams({ grant_type: 'authorization_code', code: new URL(page.url()).searchParams.get('code'), redirect_uri: callback }) })).json();
+      return answer.id_token;
+    };
+    const leave = (values) => `${server.url}/oauth/logout?` + new URLSearchParams(values);
+    const signedIn = async () => {
+      await page.goto(authorize({ client_id: id, scope: 'openid', prompt: 'none' }));
+      return new URL(page.url()).searchParams.has('code');
+    };
+
+    // By its id_token: no question, and back with state.
+    await page.goto(leave({ id_token_hint: await enter(), post_logout_redirect_uri: bye, state: 's 1' }));
+    assert.equal(page.url(), bye + '?state=s+1');
+    assert.equal(await signedIn(), false);
+
+    // The same by a form of the other site.
+    const hint = await enter();
+    await page.route(callback.replace('/callback', '/form'), (r) => r.fulfill({ contentType: 'text/html', body: `<!doctype html><link rel="icon" href="data:,">
+      <form method="post" action="${server.url}/oauth/logout"><input name="id_token_hint" value="${hint}"><input name="post_logout_redirect_uri" value="${bye}"><button>leave</button></form>` }));
+    await page.goto(callback.replace('/callback', '/form'));
+    await page.getByRole('button', { name: 'leave' }).click();
+    await page.waitForURL(bye);
+    assert.equal(await signedIn(), false);
+
+    // Without one the user is asked; he may stay.
+    await enter();
+    await page.goto(leave({ client_id: id }));
+    await page.getByRole('heading', { name: 'Sign out?' }).waitFor();
+    assert.ok(await page.getByText('The Leaver').isVisible(), 'the page says which application asks');
+    await shot(page, `app-logout-${name}`);
+    await page.getByRole('link', { name: 'Stay' }).click();
+    assert.equal(await signedIn(), true);
+    await page.goto(leave({ client_id: id }));
+    await page.getByRole('button', { name: 'Sign out' }).focus();
+    await page.keyboard.press('Enter');
+    await page.getByRole('heading', { name: 'You are signed out' }).waitFor();
+    assert.equal(await page.getByRole('link', { name: 'Back to the application' }).getAttribute('href'), 'https://leaver.example.com/');
+    await shot(page, `app-loggedout-${name}`);
+    assert.equal(await signedIn(), false);
+  });
+}
+
 test('deny', async (t) => {
   const page = await open(t);
   await page.goto(authorize());
@@ -214,6 +268,11 @@ test('errors are pages', async (t) => {
   assert.equal((await page.goto(authorize({ redirect_uri: 'https://evil.example.com/' }))).status(), 400);
   await page.getByRole('heading', { name: 'This sign-in link does not work' }).waitFor();
   await shot(page, 'error');
+  assert.equal((await page.goto(`${server.url}/oauth/logout?post_logout_redirect_uri=https://evil.example.com/`)).status(), 400);
+  await page.getByRole('heading', { name: 'This sign-out link does not work' }).waitFor();
+  await shot(page, 'logout-error');
+  await page.getByRole('link', { name: 'Sign out' }).click();
+  await page.getByRole('heading', { name: 'You are signed out' }).waitFor();
   assert.equal((await page.goto(server.url + '/nowhere')).status(), 404);
 });
 
