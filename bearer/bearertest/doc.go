@@ -8,5 +8,6 @@
 //
 // Key signs access tokens (RFC 9068) and DPoP proofs (RFC 9449). Server is an
 // authorization server that follows a script: it publishes keys, answers
-// introspection, and fails in the ways a test asks for.
+// introspection, signs tokens and revocation events, and fails in the ways a test
+// asks for.
 package bearertest

@@ -1,11 +1,13 @@
 package bearertest
 
 import (
+	"crypto/rand"
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/sluicehq/sluice/bearer"
 )
@@ -117,6 +119,15 @@ func (s *Server) AccessToken(audience string, claims Claims) string {
 	all := Claims{"iss": s.URL, "aud": audience}
 	merge(all, claims)
 	return s.Key().AccessToken(all)
+}
+
+// Event makes a security event token (RFC 8417) that tells the receiver audience of a
+// revocation: members are those of bearer.RevocationEvent.
+func (s *Server) Event(audience string, members Claims) string {
+	s.t.Helper()
+	now := time.Now().Unix()
+	return s.Key().Sign(Claims{"typ": "secevent+jwt"}, Claims{"iss": s.URL, "aud": audience, "jti": rand.Text(), "iat": now, "toe": now,
+		"events": map[string]any{bearer.RevocationEvent: members}})
 }
 
 func (s *Server) metadata(w http.ResponseWriter, _ *http.Request) {
