@@ -22,10 +22,14 @@ func (s *Server) bearerServer() (*bearer.Server, error) {
 		return nil, err
 	}
 	b := s.cfg.Bearer
+	var certificates *bearer.CertificateConfig // nil: nobody's certificate can be seen
+	if seen := s.cfg.TLS.certificates(); s.cfg.TLS.ClientCertificates || seen.Header != "" {
+		certificates = &seen
+	}
 	return bearer.New(bearer.Config{
 		Validator: v, Realm: "sluice", Resource: s.resource(), AuthorizationServers: s.issuers(), Log: s.log, Now: s.clock,
-		Audience: s.audience(),
-		DPoP:     &bearer.DPoPConfig{Base: s.cfg.issuer(), Required: b.DPoPRequired, Nonces: b.DPoPNonces},
+		Audience: s.audience(), Certificates: certificates,
+		DPoP: &bearer.DPoPConfig{Base: s.cfg.issuer(), Required: b.DPoPRequired, Nonces: b.DPoPNonces},
 		Body: func(w http.ResponseWriter, _ *http.Request, e *bearer.Error) {
 			api.WriteErrorBody(w, e.Status, e.Description)
 		},

@@ -2,10 +2,14 @@ package sluice_test
 
 import (
 	"crypto/ed25519"
+	"crypto/rand"
+	"crypto/sha256"
 	"crypto/x509"
+	"encoding/base64"
 	"encoding/json"
 	"encoding/pem"
 	"io"
+	"math/big"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -193,6 +197,62 @@ func TestBoundTokenStory(t *testing.T) {
 	if a := strict.Do(t, prove(strict)); a.Status != 200 {
 		t.Errorf("a proof where a key is required: %d %s", a.Status, a.Body)
 	}
+}
+
+// A token bound to a client certificate works with it: as a proxy tells it, and from
+// nobody else.
+func TestCertificateBoundTokenStory(t *testing.T) {
+	t.Parallel()
+	own, other := selfSigned(t), selfSigned(t)
+	sum := sha256.Sum256(own)
+	auth := bearertest.NewServer(t)
+	auth.Put("bound", bearertest.Claims{"username": kermit, "cnf": map[string]string{"x5t#S256": base64.RawURLEncoding.EncodeToString(sum[:])}})
+	serverFor := func(proxy string) *sluicetest.Server {
+		return sluicetest.NewServer(t, sluicetest.User(kermit, password), asking(auth, func(c *sluice.Config) {
+			if proxy != "" {
+				c.TLS.ClientCertificateHeader, c.TLS.ClientCertificateProxies = "X-Client-Cert", []string{proxy}
+			}
+		}))
+	}
+	near, far, none := serverFor("127.0.0.1"), serverFor("10.1.2.3"), serverFor("")
+	for name, c := range map[string]struct {
+		srv         *sluicetest.Server
+		certificate []byte
+		status      int
+	}{
+		"its certificate":               {near, own, 200},
+		"another":                       {near, other, 401},
+		"none":                          {near, nil, 401},
+		"from somebody else":            {far, own, 401},
+		"where none can be seen at all": {none, own, 401},
+	} {
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, c.srv.URL+"/activiti-app/api/enterprise/profile", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header.Set("Authorization", "Bearer bound")
+		if c.certificate != nil {
+			r.Header.Set("X-Client-Cert", ":"+base64.StdEncoding.EncodeToString(c.certificate)+":")
+		}
+		if a := c.srv.Do(t, r); a.Status != c.status {
+			t.Errorf("%s: %d %s", name, a.Status, a.Body)
+		}
+	}
+}
+
+// selfSigned makes a certificate, in DER.
+func selfSigned(t *testing.T) []byte {
+	t.Helper()
+	public, private, err := ed25519.GenerateKey(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(time.Hour)}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, public, private)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return der
 }
 
 func TestCheckSettings(t *testing.T) {
