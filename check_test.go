@@ -115,7 +115,9 @@ func TestOverrideByTokenOnly(t *testing.T) {
 func TestForeignIssuersStory(t *testing.T) {
 	t.Parallel()
 	one, two, stranger := bearertest.NewServer(t), bearertest.NewServer(t), bearertest.NewServer(t)
-	srv := newServer(t, sluicetest.Config(func(c *sluice.Config) {
+	other := app
+	other.ID, other.Resources = "other", []string{"https://other.example.com"}
+	srv := newServer(t, sluicetest.Client(other), sluicetest.Config(func(c *sluice.Config) {
 		c.Bearer.JWT.Issuers = []string{one.URL, two.URL}
 		c.Bearer.UsernameAttributes = []string{"email"}
 	}))
@@ -126,7 +128,9 @@ func TestForeignIssuersStory(t *testing.T) {
 		token  string
 		status int
 	}{
-		"of this server":       {own, 200},
+		"of this server": {own, 200},
+		"of this server for another service": {srv.Token(t, "other", "app secret", url.Values{"grant_type": {"password"}, "username": {kermit},
+			"password": {password}, "resource": {"https://other.example.com"}}), 401},
 		"of the first issuer":  {one.AccessToken(audience, claims), 200},
 		"of the second issuer": {two.AccessToken(audience, claims), 200},
 		"of a stranger":        {stranger.AccessToken(audience, claims), 401},

@@ -96,11 +96,12 @@ func relying(t *testing.T, auth *sluicetest.Server, d *door, change func(*sluice
 
 const gonzo = "gonzo@example.com"
 
-// becomes waits until a call with token is answered with status.
+// becomes waits until a call with token is answered with status. It gives up before
+// the 15 s after which a remembered answer is asked about anew, pushed or not.
 func becomes(t *testing.T, srv *sluicetest.Server, token string, status int) time.Duration {
 	t.Helper()
 	begun := time.Now()
-	for time.Since(begun) < 20*time.Second {
+	for time.Since(begun) < 8*time.Second {
 		if a := srv.Call(t, token, http.MethodGet, "profile", nil); a.Status == status {
 			return time.Since(begun)
 		}
