@@ -205,9 +205,8 @@ func (d *dpop) parse(proof string) (*jose.JSONWebSignature, *jose.JSONWebKey, er
 		return nil, nil, errProofForm
 	}
 	header := signed.Signatures[0].Protected
-	typ, _ := header.ExtraHeaders[jose.HeaderType].(string)
 	key := header.JSONWebKey
-	if !strings.EqualFold(strings.TrimPrefix(strings.ToLower(typ), "application/"), "dpop+jwt") || key == nil || !decent(key) {
+	if typeOf(header) != "dpop+jwt" || key == nil || !decent(key) {
 		return nil, nil, errProofForm
 	}
 	return signed, key, nil
@@ -266,10 +265,7 @@ func (d *dpop) addressed(r *http.Request, htu string) bool {
 	if err != nil || u.User != nil || u.Opaque != "" {
 		return false
 	}
-	path := r.URL.EscapedPath()
-	if strings.HasPrefix(r.RequestURI, "/") { // as sent, before any prefix was cut off here
-		path, _, _ = strings.Cut(r.RequestURI, "?")
-	}
+	path := sentPath(r)
 	below := strings.TrimSuffix(d.base.EscapedPath(), "/")
 	if strings.HasPrefix(path, below+"/") { // no proxy has cut it off
 		below = ""

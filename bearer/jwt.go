@@ -146,15 +146,29 @@ func (v *JWT) verify(ctx context.Context, token string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	if payload, ok := verifiedBy(keys, signed); ok {
+		return payload, nil
+	}
+	return nil, ErrInvalid
+}
+
+// verifiedBy returns what one of the keys has signed.
+func verifiedBy(keys []jose.JSONWebKey, signed *jose.JSONWebSignature) (payload []byte, ok bool) {
 	for _, k := range keys {
-		if k.Algorithm != "" && k.Algorithm != header.Algorithm {
+		if k.Algorithm != "" && k.Algorithm != signed.Signatures[0].Protected.Algorithm {
 			continue
 		}
 		if payload, err := signed.Verify(k.Key); err == nil {
-			return payload, nil
+			return payload, true
 		}
 	}
-	return nil, ErrInvalid
+	return nil, false
+}
+
+// typeOf is a JWT's "typ" in lower case, without application/ (RFC 7515 §4.1.9).
+func typeOf(header jose.Header) string {
+	typ, _ := header.ExtraHeaders[jose.HeaderType].(string)
+	return strings.TrimPrefix(strings.ToLower(typ), "application/")
 }
 
 // issuedAt reads "iat" without trusting it: it decides only whether a token whose
@@ -170,8 +184,7 @@ func issuedAt(payload []byte) time.Time {
 // rightType keeps other JWTs of the same issuer, such as id_tokens, from passing
 // as access tokens (RFC 9068 §4, RFC 8725 §3.11).
 func (v *JWT) rightType(header jose.Header) bool {
-	typ, _ := header.ExtraHeaders[jose.HeaderType].(string)
-	typ = strings.TrimPrefix(strings.ToLower(typ), "application/")
+	typ := typeOf(header)
 	return typ == "at+jwt" || (v.cfg.AnyType && (typ == "jwt" || typ == ""))
 }
 

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"mime"
 	"net/http"
 	"net/url"
 	"slices"
@@ -232,13 +231,12 @@ func (v *HTTPValidator) read(resp *http.Response) (*Token, error) {
 	if err != nil {
 		return nil, fmt.Errorf("validation endpoint: reading the answer: %w", err)
 	}
-	kind, _, _ := mime.ParseMediaType(resp.Header.Get("Content-Type"))
 	switch {
 	case len(body) > maxAnswer:
 		return nil, errors.New("validation endpoint: the answer is larger than 64 KiB")
 	case resp.StatusCode != http.StatusOK:
 		return nil, fmt.Errorf("validation endpoint: it answered %d", resp.StatusCode)
-	case kind != "application/json" && !strings.HasSuffix(kind, "+json"):
+	case !jsonType(resp.Header.Get("Content-Type")):
 		return nil, errors.New("validation endpoint: the answer is not JSON")
 	}
 	return ParseIntrospection(body, v.cfg.UsernameMembers...)

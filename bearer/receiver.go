@@ -175,8 +175,7 @@ func (h *RevocationReceiver) verify(ctx context.Context, token string) (*eventCl
 		return nil, errEventForm
 	}
 	header := signed.Signatures[0].Protected
-	typ, _ := header.ExtraHeaders[jose.HeaderType].(string)
-	if strings.TrimPrefix(strings.ToLower(typ), "application/") != "secevent+jwt" || len(header.KeyID) > maxKeyID {
+	if typeOf(header) != "secevent+jwt" || len(header.KeyID) > maxKeyID {
 		return nil, errEventForm
 	}
 	payload, err := h.payload(ctx, signed, header)
@@ -194,13 +193,8 @@ func (h *RevocationReceiver) payload(ctx context.Context, signed *jose.JSONWebSi
 	if err != nil {
 		return nil, fmt.Errorf("the issuer's keys: %w", err)
 	}
-	for _, k := range keys {
-		if k.Algorithm != "" && k.Algorithm != header.Algorithm {
-			continue
-		}
-		if payload, err := signed.Verify(k.Key); err == nil {
-			return payload, nil
-		}
+	if payload, ok := verifiedBy(keys, signed); ok {
+		return payload, nil
 	}
 	return nil, errEventKey
 }
