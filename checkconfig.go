@@ -6,7 +6,6 @@ import (
 	"crypto/x509"
 	"encoding/pem"
 	"errors"
-	"net/url"
 	"os"
 	"slices"
 	"strings"
@@ -229,11 +228,10 @@ func readSigner(text string) (crypto.Signer, error) {
 
 // validateAddress checks where tokens are sent to, or keys fetched from.
 func (b BearerConfig) validateAddress(p *problems, key, address string) {
-	u, err := url.Parse(address)
-	bad := err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") || u.User != nil || u.Fragment != ""
+	host, bad, open := checkEndpoint(address)
 	p.add(bad, key, "%q must be an http(s) URL without user and fragment", address)
-	p.add(!bad && u.Scheme == "http" && !loopbackHost(u.Hostname()) && !b.InsecureIntrospection, key,
-		"tokens, secrets or keys would cross the network in the clear to %s; use https, or set sluice.insecure-introspection=true", u.Host)
+	p.add(open && !b.InsecureIntrospection, key,
+		"tokens, secrets or keys would cross the network in the clear to %s; use https, or set sluice.insecure-introspection=true", host)
 }
 
 func (b BearerConfig) validateJWT(p *problems) {

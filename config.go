@@ -375,6 +375,17 @@ func checkIssuer(issuer string, insecure bool) string {
 	return ""
 }
 
+// checkEndpoint tells what is wrong with an address that this server will call: it
+// is bad unless it is an http(s) URL without user and fragment; what is sent to an
+// open one can be read on the way.
+func checkEndpoint(address string) (host string, bad, open bool) {
+	u, err := url.Parse(address)
+	if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") || u.User != nil || u.Fragment != "" {
+		return "", true, false
+	}
+	return u.Host, false, u.Scheme == "http" && !loopbackHost(u.Hostname())
+}
+
 func loopbackHost(host string) bool {
 	ip := net.ParseIP(host)
 	return host == "localhost" || (ip != nil && ip.IsLoopback())
@@ -391,18 +402,16 @@ func (c Config) validateOAuth(p *problems) {
 		p.add(strings.ContainsAny(host, "/@?#* "), "sluice.oauth.fetch-private-hosts", "%q is no host or host:port", host)
 	}
 	for i, address := range o.RevocationReceivers {
-		u, err := url.Parse(address)
-		bad := err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") || u.User != nil || u.Fragment != ""
+		_, bad, open := checkEndpoint(address)
 		p.add(bad, "sluice.oauth.revocation-receivers", "%q must be an http(s) URL without user and fragment", address)
-		p.add(!bad && u.Scheme == "http" && !loopbackHost(u.Hostname()) && !c.InsecureHTTP, "sluice.oauth.revocation-receivers",
+		p.add(open && !c.InsecureHTTP, "sluice.oauth.revocation-receivers",
 			"%q: plain http is for localhost; use https, or set sluice.insecure-http=true for a closed network", address)
 		p.add(slices.Contains(o.RevocationReceivers[:i], address), "sluice.oauth.revocation-receivers", "%q is there twice", address)
 	}
 	for _, g := range o.Grants {
-		u, err := url.Parse(g.URL)
-		bad := err != nil || u.Host == "" || (u.Scheme != "https" && u.Scheme != "http") || u.User != nil || u.Fragment != ""
+		_, bad, open := checkEndpoint(g.URL)
 		p.add(bad, "sluice.oauth.grants."+g.Name+".url", "it must be the http(s) URL of an endpoint, without user and fragment")
-		p.add(!bad && u.Scheme == "http" && !loopbackHost(u.Hostname()) && !c.InsecureHTTP, "sluice.oauth.grants."+g.Name+".url",
+		p.add(open && !c.InsecureHTTP, "sluice.oauth.grants."+g.Name+".url",
 			"what users present would cross the network in the clear; use https, or set sluice.insecure-http=true for a closed network")
 		p.add(g.ClientID != "" && g.Secret == "", "sluice.oauth.grants."+g.Name+".secret", "it is needed with client-id")
 	}

@@ -2,7 +2,6 @@ package oauth
 
 import (
 	"context"
-	"crypto/sha256"
 	jsontext "encoding/json"
 	"slices"
 	"strings"
@@ -67,7 +66,7 @@ func (s *Service) verifySigned(ctx context.Context, signed *jose.JSONWebSignatur
 		return nil, false, err
 	}
 	for _, key := range keys {
-		if key.Use == "enc" || (key.Algorithm != "" && key.Algorithm != header.Algorithm) {
+		if key.Algorithm != "" && key.Algorithm != header.Algorithm {
 			continue
 		}
 		if payload, err := signed.Verify(key); err == nil {
@@ -108,14 +107,7 @@ func (s *Service) endpoint(path string) string { return strings.TrimSuffix(s.cfg
 // once lets an id through a single time until it expires, on every process that
 // shares the database. kind and owner keep ids of different makers apart.
 func once(ctx context.Context, q store.Querier, kind, owner, id string, until time.Time) (first bool, err error) {
-	n, err := q.Exec(ctx, `INSERT INTO seen_ids (hash, expires_at) VALUES ($1, $2) ON CONFLICT (hash) DO NOTHING`,
-		seenHash(kind, owner, id), store.Millis(until))
-	return n == 1, err
-}
-
-func seenHash(kind, owner, id string) []byte {
-	h := sha256.Sum256([]byte(kind + "\x00" + owner + "\x00" + id))
-	return h[:]
+	return newOnceID(kind, owner, id, until).use(ctx, q)
 }
 
 // Remember lets a DPoP proof's id through once, for every process on this database;

@@ -126,14 +126,20 @@ func (f *fetcher) deliver(ctx context.Context, address string, values url.Values
 	req.Header.Set("User-Agent", "Sluice")
 	resp, err := f.client.Do(req)
 	if err != nil {
-		var wrapped *url.Error
-		if errors.As(err, &wrapped) {
-			err = wrapped.Err // without the address, which may hold a secret of the client's
-		}
-		return fmt.Errorf("posting to %s: %w", u.Host, err)
+		return fmt.Errorf("posting to %s: %w", u.Host, withoutAddress(err))
 	}
 	defer resp.Body.Close()
 	return outcome(u.Host, resp.StatusCode)
+}
+
+// withoutAddress takes the address out of an error of net/http: it may hold a secret
+// of the client's.
+func withoutAddress(err error) error {
+	var wrapped *url.Error
+	if errors.As(err, &wrapped) {
+		return wrapped.Err
+	}
+	return err
 }
 
 // outcome reads a status: a client that understood and refused (§2.8: 400) will

@@ -388,6 +388,16 @@ func textOf(scope string) string {
 	}
 }
 
+// activeUserNamed returns the user whom somebody else vouches for, by the name that
+// tokens give him, while he may act; refusal is what the client is told when not.
+func (s *Service) activeUserNamed(ctx context.Context, name, refusal string) (*identity.User, error) {
+	u, err := s.users.Lookup(ctx, name)
+	if fault.Is(err, fault.NotFound) || (err == nil && !u.Active()) {
+		return nil, invalidGrant(refusal)
+	}
+	return u, err
+}
+
 // activeUser returns the user a grant speaks for while he may still act.
 func (s *Service) activeUser(ctx context.Context, id int64) (*identity.User, error) {
 	u, err := s.users.ByID(ctx, id)

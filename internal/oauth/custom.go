@@ -104,10 +104,7 @@ func (s *Service) customTokens(ctx context.Context, c *call, username string, sc
 		}
 		return i.answer, i.insert(ctx, s.db)
 	}
-	user, err := s.users.Lookup(ctx, username)
-	if fault.Is(err, fault.NotFound) || (err == nil && !user.Active()) {
-		return nil, invalidGrant("the user is no active user here")
-	}
+	user, err := s.activeUserNamed(ctx, username, "the user is no active user here")
 	if err != nil {
 		return nil, err
 	}
@@ -120,11 +117,11 @@ func (s *Service) customTokens(ctx context.Context, c *call, username string, sc
 
 // HTTPGrant asks an endpoint of the operator's own about a custom grant. The
 // endpoint gets the grant_type, the client's id, the scope and all other parameters
-// as a form by POST, and answers 200 with JSON: username, and a scope if it is to be
-// narrowed (grant_scope, so that the "scope" of an introspection answer, which is
-// another server's, gives and takes nothing). An answer of RFC 7662 will do, so that an introspection endpoint can be
-// named for external_token. Or it refuses with 400 and an error as RFC 6749 §5.2
-// has it. Everything else means that it cannot be known.
+// as a form by POST, and answers 200 with JSON: username, and grant_scope if the scope
+// is to be narrowed. An answer of RFC 7662 will do, so that an introspection endpoint
+// can be named for external_token; its "scope", which is another server's, gives and
+// takes nothing. Or it refuses with 400 and an error as RFC 6749 §5.2 has it.
+// Everything else means that it cannot be known.
 type HTTPGrant struct {
 	// URL of the endpoint.
 	URL string

@@ -104,8 +104,11 @@ func (s *Service) insertDevice(ctx context.Context, req *request) (code, userCod
 			break
 		}
 	}
-	return code, userCode[:userCodeLength/2] + "-" + userCode[userCodeLength/2:], err
+	return code, shownCode(userCode), err
 }
+
+// shownCode is a user code as people read it.
+func shownCode(code string) string { return code[:userCodeLength/2] + "-" + code[userCodeLength/2:] }
 
 // newUserCode draws letters without favouring any.
 func newUserCode() string {
@@ -140,7 +143,7 @@ func (s *Service) showDevice(w http.ResponseWriter, r *http.Request) {
 	if len(code) != userCodeLength {
 		code = ""
 	} else {
-		code = code[:userCodeLength/2] + "-" + code[userCodeLength/2:]
+		code = shownCode(code)
 	}
 	s.pages.Write(w, r, http.StatusOK, page.Device{Code: code})
 }
@@ -177,7 +180,7 @@ func (s *Service) device(ctx context.Context, code string) (*visit, error) {
 	if err != nil {
 		return nil, err
 	}
-	v.request.Device, v.request.UserCode = id, code[:userCodeLength/2]+"-"+code[userCodeLength/2:]
+	v.request.Device, v.request.UserCode = id, shownCode(code)
 	v.request.Begun = s.now().Truncate(time.Millisecond)
 	v.client, err = s.Client(ctx, v.request.ClientID)
 	return v, err
@@ -289,8 +292,8 @@ func (s *Service) wait(ctx context.Context, c *call, row *deviceRow) error {
 
 // deviceTokens gives the tokens once; the guarded UPDATE decides.
 func (s *Service) deviceTokens(ctx context.Context, c *call, row *deviceRow) (*answer, error) {
-	var g signIn
-	if err := s.db.QueryRow(ctx, g.columns(), `SELECT `+grantColumns+` FROM grants g WHERE g.id = $1`, *row.grantID); err != nil {
+	g, err := s.readGrant(ctx, *row.grantID)
+	if err != nil {
 		return nil, err
 	}
 	if !g.revoked.IsZero() {
@@ -300,7 +303,7 @@ func (s *Service) deviceTokens(ctx context.Context, c *call, row *deviceRow) (*a
 	if err != nil {
 		return nil, err
 	}
-	i, err := s.newIssue(c, &g, user, g.scope)
+	i, err := s.newIssue(c, g, user, g.scope)
 	if err != nil {
 		return nil, err
 	}

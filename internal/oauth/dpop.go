@@ -14,11 +14,12 @@ import (
 // are remembered in the database, and the nonces' key is there too, so that every
 // process on it knows both.
 func (s *Service) newProofs(ctx context.Context) (*bearer.Proofs, error) {
-	key, err := s.sharedKey(ctx, "dpop nonce")
-	if err != nil {
-		return nil, err
+	if s.cfg.DPoPNonces {
+		var err error
+		if s.nonceKey, err = s.sharedKey(ctx, "dpop nonce"); err != nil {
+			return nil, err
+		}
 	}
-	s.nonceKey = key
 	return bearer.NewProofs(*s.proofConfig(), s.cfg.Now)
 }
 

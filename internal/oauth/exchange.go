@@ -8,7 +8,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/sluicehq/sluice/internal/fault"
 	"github.com/sluicehq/sluice/internal/store"
 )
 
@@ -140,10 +139,9 @@ func (l *live) subject() string {
 // exchanged makes the token.
 func (s *Service) exchanged(ctx context.Context, c *call, subject *live, scope []string, actor json.RawMessage, format string) (*issue, error) {
 	var g *signIn
+	var err error
 	if subject.grantID != "" {
-		g = &signIn{}
-		err := s.db.QueryRow(ctx, g.columns(), `SELECT `+grantColumns+` FROM grants g WHERE g.id = $1`, subject.grantID)
-		if err != nil {
+		if g, err = s.readGrant(ctx, subject.grantID); err != nil {
 			return nil, err
 		}
 	} else if subject.clientID != c.client.ID {
@@ -204,10 +202,7 @@ func (s *Service) jwtBearer(ctx context.Context, c *call) (*answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	user, err := s.users.Lookup(ctx, st.Subject)
-	if fault.Is(err, fault.NotFound) || (err == nil && !user.Active()) {
-		return nil, invalidGrant("the assertion's subject is no active user here")
-	}
+	user, err := s.activeUserNamed(ctx, st.Subject, "the assertion's subject is no active user here")
 	if err != nil {
 		return nil, err
 	}

@@ -95,6 +95,12 @@ func (s *Service) readCode(ctx context.Context, h []byte) (*code, error) {
 
 const grantColumns = `g.id, g.client_id, g.user_id, g.kind, g.scope, g.nonce, g.session_id, g.context, g.auth_at, g.created_at, g.revoked_at`
 
+// readGrant reads a grant that something refers to.
+func (s *Service) readGrant(ctx context.Context, id string) (*signIn, error) {
+	var g signIn
+	return &g, s.db.QueryRow(ctx, g.columns(), `SELECT `+grantColumns+` FROM grants g WHERE g.id = $1`, id)
+}
+
 // columns scans grantColumns into g.
 func (g *signIn) columns() []any {
 	return []any{&g.id, &g.clientID, &g.userID, &g.kind, wordList{&g.scope}, &g.nonce, &g.session, jsonColumn{&g.context},

@@ -133,7 +133,7 @@ type facts struct {
 
 func (s *Service) facts(l *live) facts {
 	f := facts{Active: true, Scope: strings.Join(l.scope, " "), ClientID: l.clientID, Expiry: l.expires.Unix(), IssuedAt: l.issued.Unix(),
-		NotBefore: l.issued.Unix(), Issuer: s.cfg.Issuer, Subject: subject(0, l.clientID), TokenType: l.extras.tokenType(),
+		NotBefore: l.issued.Unix(), Issuer: s.cfg.Issuer, Subject: l.subject(), TokenType: l.extras.tokenType(),
 		ACR: l.extras.ACR, AMR: l.extras.AMR, Bound: l.extras.Bound, Details: l.extras.Details, Actor: l.extras.Actor}
 	audience := s.audienceOf(&l.extras)
 	if f.Audience = audience; len(audience) == 1 {
@@ -144,7 +144,7 @@ func (s *Service) facts(l *live) facts {
 	}
 	if l.user != nil {
 		p := peopleOf(l.user)
-		f.Subject, f.Username, f.Email, f.Name = subject(l.user.ID, ""), l.user.Email, p.Email, p.Name
+		f.Username, f.Email, f.Name = l.user.Email, p.Email, p.Name
 		f.AuthTime = l.authTime.Unix()
 	}
 	return f
@@ -235,12 +235,9 @@ func (s *Service) revoke(w http.ResponseWriter, r *http.Request, f form) {
 }
 
 func (s *Service) end(ctx context.Context, r *http.Request, f form) error {
-	client, err := s.authenticate(ctx, r, f)
+	client, err := s.known(ctx, r, f)
 	if err != nil {
 		return err
-	}
-	if client == nil {
-		return invalidClient(false)
 	}
 	if f["token"] == "" {
 		return invalidRequest("token is missing")

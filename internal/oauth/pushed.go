@@ -31,13 +31,23 @@ type onceID struct {
 	Until time.Time `json:"until"`
 }
 
-// use lets each of the ids through once. It is part of the transaction that
+func newOnceID(kind, owner, id string, until time.Time) onceID {
+	return onceID{hash(kind + "\x00" + owner + "\x00" + id), until}
+}
+
+// use lets the id through the first time.
+func (id onceID) use(ctx context.Context, q store.Querier) (first bool, err error) {
+	n, err := q.Exec(ctx, `INSERT INTO seen_ids (hash, expires_at) VALUES ($1, $2) ON CONFLICT (hash) DO NOTHING`,
+		id.Hash, store.Millis(id.Until))
+	return n == 1, err
+}
+
+// useOnce lets each of the ids through once. It is part of the transaction that
 // answers: until then a browser may come back and go on.
 func useOnce(ctx context.Context, tx *store.Tx, ids []onceID) error {
 	for _, id := range ids {
-		n, err := tx.Exec(ctx, `INSERT INTO seen_ids (hash, expires_at) VALUES ($1, $2) ON CONFLICT (hash) DO NOTHING`,
-			id.Hash, store.Millis(id.Until))
-		if err == nil && n == 0 {
+		first, err := id.use(ctx, tx)
+		if err == nil && !first {
 			err = finished()
 		}
 		if err != nil {
@@ -139,7 +149,7 @@ func (s *Service) pushedRequest(ctx context.Context, c *Client, uri string) (*as
 	if errors.Is(err, store.ErrNoRow) || (err == nil && !s.now().Before(expires)) {
 		return nil, &Failure{Code: "invalid_request_uri", Description: "the request_uri is unknown, expired, or of another client"}
 	}
-	a.Once = append(a.Once, onceID{seenHash("request_uri", c.ID, uri), expires})
+	a.Once = append(a.Once, newOnceID("request_uri", c.ID, uri, expires))
 	return a, err
 }
 

@@ -43,7 +43,7 @@ func (s *Service) openRequestObject(ctx context.Context, c *Client, a *asking, o
 	if id == "" || len(id) > maxID {
 		id = object
 	}
-	a.Once = append(a.Once, onceID{seenHash("request object", c.ID, id), st.Expiry.Time().Add(clockLeeway)})
+	a.Once = append(a.Once, newOnceID("request object", c.ID, id, st.Expiry.Time().Add(clockLeeway)))
 	return nil
 }
 

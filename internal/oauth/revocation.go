@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -157,11 +156,7 @@ func (s *Service) push(ctx context.Context, address, token string) error {
 	req.Header.Set("Accept", "application/json")
 	resp, err := pushClient.Do(req)
 	if err != nil {
-		var wrapped *url.Error
-		if errors.As(err, &wrapped) {
-			err = wrapped.Err
-		}
-		return fmt.Errorf("posting to %s: %w", req.URL.Host, err)
+		return fmt.Errorf("posting to %s: %w", req.URL.Host, withoutAddress(err))
 	}
 	defer resp.Body.Close()
 	if resp.StatusCode/100 != 2 {
