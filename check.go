@@ -23,7 +23,7 @@ func (s *Server) bearerServer() (*bearer.Server, error) {
 	}
 	b := s.cfg.Bearer
 	var certificates *bearer.CertificateConfig // nil: nobody's certificate can be seen
-	if seen := s.cfg.TLS.certificates(); s.cfg.TLS.ClientCertificates || seen.Header != "" {
+	if seen := s.cfg.certificates(); s.cfg.TLS.ClientCertificates || seen.Header != "" {
 		certificates = &seen
 	}
 	return bearer.New(bearer.Config{

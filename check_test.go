@@ -214,7 +214,7 @@ func TestCertificateBoundTokenStory(t *testing.T) {
 	serverFor := func(proxy string) *sluicetest.Server {
 		return sluicetest.NewServer(t, sluicetest.User(kermit, password), asking(auth, func(c *sluice.Config) {
 			if proxy != "" {
-				c.TLS.ClientCertificateHeader, c.TLS.ClientCertificateProxies = "X-Client-Cert", []string{proxy}
+				c.TLS.ClientCertificateHeader, c.TrustedProxies = "X-Client-Cert", []string{proxy}
 			}
 		}))
 	}

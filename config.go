@@ -64,6 +64,11 @@ type Config struct {
 	// anywhere: 16 characters or more. It is never shown. sluice.metrics-token, or
 	// sluice.metrics-token-file. Empty means that nobody may by that.
 	MetricsToken string
+	// TrustedProxies are the addresses of proxies in front, as ranges (10.0.0.0/8) or
+	// single ones. Their X-Forwarded-For says where a request comes from, and TLS.
+	// ClientCertificateHeader counts from them; from everybody else both are
+	// ignored. sluice.trusted-proxies, with commas. Empty means none.
+	TrustedProxies []string
 	// SessionTTL is how long a browser stays signed in. sluice.session-ttl.
 	// Default 12h.
 	SessionTTL time.Duration

@@ -39,7 +39,7 @@ var keys = []key{
 	{name: "sluice.tls.client-certificates", set: flag(func(c *Config) *bool { return &c.TLS.ClientCertificates })},
 	{name: "sluice.tls.client-ca", set: text(func(c *Config) *string { return &c.TLS.ClientCA })},
 	{name: "sluice.tls.client-certificate-header", set: text(func(c *Config) *string { return &c.TLS.ClientCertificateHeader })},
-	{name: "sluice.tls.client-certificate-proxies", set: list(func(c *Config) *[]string { return &c.TLS.ClientCertificateProxies })},
+	{name: "sluice.trusted-proxies", set: list(func(c *Config) *[]string { return &c.TrustedProxies })},
 	{name: "sluice.session-ttl", set: duration(func(c *Config) *time.Duration { return &c.SessionTTL })},
 	{name: "sluice.key", secret: true, set: text(func(c *Config) *string { return &c.Key })},
 	{name: "sluice.key-previous", secret: true, set: text(func(c *Config) *string { return &c.PreviousKey })},

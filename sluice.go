@@ -18,6 +18,7 @@ import (
 	"github.com/sluicehq/sluice/internal/gateway"
 	"github.com/sluicehq/sluice/internal/identity"
 	"github.com/sluicehq/sluice/internal/oauth"
+	"github.com/sluicehq/sluice/internal/origin"
 	"github.com/sluicehq/sluice/internal/page"
 	"github.com/sluicehq/sluice/internal/store"
 )
@@ -48,8 +49,10 @@ type Server struct {
 	check  *bearer.Server
 	told   http.Handler // takes revocations from another server; nil: none
 	base   http.Handler
-	now    func() time.Time
-	clock  func() time.Time // nil: the machine's, which bearer reads in a cheaper way
+	// origins settles where requests come from.
+	origins *origin.Addresses
+	now     func() time.Time
+	clock   func() time.Time // nil: the machine's, which bearer reads in a cheaper way
 }
 
 // Option changes a Server as it is made.
@@ -139,10 +142,13 @@ func (s *Server) build(ctx context.Context, options []Option) error {
 			return err
 		}
 	}
+	var err error
+	if s.origins, err = origin.New(s.cfg.TrustedProxies, s.log); err != nil {
+		return err
+	}
 	if err := s.openRooms(ctx); err != nil {
 		return err
 	}
-	var err error
 	if s.check, err = s.bearerServer(); err != nil {
 		return err
 	}
@@ -209,7 +215,7 @@ func (s *Server) openRooms(ctx context.Context) (err error) {
 		Keyless: s.admin || (s.cfg.Role != RoleAll && s.cfg.Role != RoleAuth),
 		Issuer:  s.cfg.issuer(), Audience: s.resource(), AccessTTL: o.AccessTTL, RefreshTTL: o.RefreshTTL, CodeTTL: o.CodeTTL,
 		CustomGrants: s.customGrants(), PushedTTL: o.PushedTTL, DeviceTTL: o.DeviceTTL, DeviceWithoutSecret: o.DeviceWithoutSecret, DPoPNonces: o.DPoPNonces,
-		Certificates: s.cfg.TLS.certificates(), AsksCertificates: s.cfg.TLS.ClientCertificates, ClientCAs: authorities,
+		Certificates: s.cfg.certificates(), AsksCertificates: s.cfg.TLS.ClientCertificates, ClientCAs: authorities,
 		RequestTTL: o.RequestTTL, RefreshGrace: o.RefreshGrace, JWT: o.JWT, QueryParameters: o.TokenParametersInQuery,
 		RefreshWithoutClientID: o.RefreshWithoutClientID, BasicWithoutColon: o.BasicWithoutColon,
 		IgnorePublicSecret: o.IgnorePublicClientSecret, PasswordError401: o.PasswordError401, LogoutRedirectURI: o.LogoutRedirectURI,
@@ -239,17 +245,17 @@ func openUnmigrated(ctx context.Context, cfg Config, log *slog.Logger) (*store.D
 func (s *Server) mount() error {
 	role := s.cfg.Role
 	if role == RoleAll || role == RoleAuth {
-		s.AuthServer = s.authHandler()
+		s.AuthServer = s.origins.Settle(s.authHandler())
 	}
 	if role == RoleAll || role == RoleProcess {
-		s.API = s.apiHandler()
+		s.API = s.origins.Settle(s.apiHandler())
 	}
 	if role == RoleGateway || (role == RoleAll && len(s.cfg.Routes) > 0) {
 		g, err := s.gatewayHandler()
 		if err != nil {
 			return err
 		}
-		s.Gateway = g
+		s.Gateway = s.origins.Settle(g)
 	}
 	return nil
 }
@@ -336,7 +342,7 @@ func (s *Server) routes() http.Handler {
 		mux.HandleFunc("GET /demo/callback", s.demoCallback)
 	}
 	mux.Handle("/", s.elsewhere())
-	return limited(logged(s.log, mux))
+	return s.origins.Settle(limited(logged(s.log, mux)))
 }
 
 // mountBelowIssuer answers below the issuer's own path too, for proxies that pass

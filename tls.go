@@ -9,6 +9,7 @@ import (
 	"os"
 
 	"github.com/sluicehq/sluice/bearer"
+	"github.com/sluicehq/sluice/internal/origin"
 )
 
 // TLSConfig is how the server speaks TLS, and how it learns of its callers'
@@ -24,34 +25,33 @@ type TLSConfig struct {
 	// registered for tls_client_auth. sluice.tls.client-ca. Default none.
 	ClientCA string
 	// ClientCertificateHeader is where a proxy that ends TLS puts the caller's
-	// certificate, and ClientCertificateProxies are such proxies' addresses; from
-	// everybody else the header is ignored. sluice.tls.client-certificate-header,
-	// sluice.tls.client-certificate-proxies. Default none.
-	ClientCertificateHeader  string
-	ClientCertificateProxies []string
+	// certificate; from others than Config.TrustedProxies it is ignored.
+	// sluice.tls.client-certificate-header. Default none.
+	ClientCertificateHeader string
 }
 
 func (c Config) validateTLS(p *problems) {
 	t := c.TLS
 	p.add((t.Certificate == "") != (t.Key == ""), "sluice.tls.certificate", "it and sluice.tls.key go together")
 	p.add(t.ClientCertificates && t.Certificate == "", "sluice.tls.client-certificates", "only a server with sluice.tls.certificate can ask for certificates")
-	p.add((t.ClientCertificateHeader == "") != (len(t.ClientCertificateProxies) == 0), "sluice.tls.client-certificate-header",
-		"it and sluice.tls.client-certificate-proxies go together: from others than known proxies the header proves nothing")
-	if t.ClientCertificateHeader != "" && len(t.ClientCertificateProxies) > 0 {
-		_, err := bearer.NewClientCertificates(t.certificates())
-		p.add(err != nil, "sluice.tls.client-certificate-proxies", "%v", err)
-	}
+	p.add(t.ClientCertificateHeader != "" && len(c.TrustedProxies) == 0, "sluice.tls.client-certificate-header",
+		"sluice.trusted-proxies is needed with it: from others than known proxies the header proves nothing")
+	_, err := origin.Prefixes(c.TrustedProxies)
+	p.add(err != nil, "sluice.trusted-proxies", "%v", err)
 	if t.Certificate != "" && t.Key != "" {
 		_, err := t.listener()
 		p.add(err != nil, "sluice.tls.certificate", "%v", err)
 	}
-	_, err := t.authorities()
+	_, err = t.authorities()
 	p.add(err != nil, "sluice.tls.client-ca", "%v", err)
 }
 
 // certificates says where callers' certificates are found.
-func (t TLSConfig) certificates() bearer.CertificateConfig {
-	return bearer.CertificateConfig{Header: http.CanonicalHeaderKey(t.ClientCertificateHeader), Proxies: t.ClientCertificateProxies}
+func (c Config) certificates() bearer.CertificateConfig {
+	if c.TLS.ClientCertificateHeader == "" {
+		return bearer.CertificateConfig{}
+	}
+	return bearer.CertificateConfig{Header: http.CanonicalHeaderKey(c.TLS.ClientCertificateHeader), Proxies: c.TrustedProxies}
 }
 
 // listener returns what the server speaks TLS with; nil means that it does not. Who

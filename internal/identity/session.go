@@ -6,11 +6,11 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"errors"
-	"net"
 	"net/http"
 	"strings"
 	"time"
 
+	"github.com/sluicehq/sluice/internal/origin"
 	"github.com/sluicehq/sluice/internal/store"
 )
 
@@ -86,7 +86,7 @@ func (s *Service) StartSession(w http.ResponseWriter, r *http.Request, u *User) 
 			return err
 		}
 		_, err = tx.Exec(r.Context(), `INSERT INTO sessions (hash, sid, user_id, auth_at, amr, address, agent, expires_at)
-			VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`, digest(value), id, u.ID, store.Millis(now), "pwd", address(r),
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`, digest(value), id, u.ID, store.Millis(now), "pwd", origin.Text(r.Context()),
 			cut(r.UserAgent(), maxText), store.Millis(now.Add(s.cfg.SessionTTL)))
 		return err
 	})
@@ -168,14 +168,6 @@ func (s *Service) EndSession(w http.ResponseWriter, r *http.Request) error {
 // Sweep drops expired sessions and returns how many went.
 func (s *Service) Sweep(ctx context.Context) (int64, error) {
 	return s.db.Exec(ctx, `DELETE FROM sessions WHERE expires_at < $1`, store.Millis(s.cfg.Now()))
-}
-
-func address(r *http.Request) string {
-	host, _, err := net.SplitHostPort(r.RemoteAddr)
-	if err != nil {
-		return ""
-	}
-	return host
 }
 
 // cut shortens text to n bytes of whole characters.

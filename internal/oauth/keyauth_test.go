@@ -195,7 +195,7 @@ func certificates(t *testing.T, a *authority, proxies ...string) sluicetest.Opti
 		t.Fatal(err)
 	}
 	return sluicetest.Config(func(c *sluice.Config) {
-		c.TLS.ClientCA, c.TLS.ClientCertificateHeader, c.TLS.ClientCertificateProxies = file, "Client-Cert", proxies
+		c.TLS.ClientCA, c.TLS.ClientCertificateHeader, c.TrustedProxies = file, "Client-Cert", proxies
 	})
 }
 
