@@ -1,6 +1,7 @@
 // A visitor is a browser without a window: it keeps cookies, follows redirects
-// inside the server, and fills in the pages' forms.
-export function visitor(server, email = 'kermit@example.com', password = 'kermit') {
+// inside the server, and fills in the pages' forms. decision is what he says when
+// he is asked for his consent.
+export function visitor(server, email = 'kermit@example.com', password = 'kermit', decision = 'allow') {
   const cookies = new Map();
   async function ask(address, form) {
     const response = await fetch(address, {
@@ -22,7 +23,7 @@ export function visitor(server, email = 'kermit@example.com', password = 'kermit
     const fields = {};
     for (const tag of form.match(/<input[^>]*>/g) ?? []) fields[attribute(tag, 'name')] = attribute(tag, 'value') ?? '';
     if ('email' in fields) Object.assign(fields, { email, password });
-    if (form.includes('name="decision"')) fields.decision = 'allow';
+    if (form.includes('name="decision"')) fields.decision = decision;
     return { action: attribute(form.match(/<form[^>]*>/)[0], 'action'), fields: { ...fields, ...typed } };
   }
   // visit goes on until the server sends the visitor away, and returns where to; or

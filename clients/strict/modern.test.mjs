@@ -18,6 +18,7 @@ before(async () => {
   const base = { redirect_uris: [callback], scope: 'openid read', grant_types: ['authorization_code', 'refresh_token'] };
   secret = server.client({ ...base, client_id: 'web', token_endpoint_auth_method: 'client_secret_basic', grant_types: ['authorization_code', 'client_credentials', exchange], introspect: true,
     require_pushed_authorization_requests: true });
+  server.client({ ...base, client_id: 'hybrid', token_endpoint_auth_method: 'none', grant_types: ['authorization_code', 'implicit'] });
   server.client({ ...base, client_id: 'spa', token_endpoint_auth_method: 'none', dpop_bound_access_tokens: true });
   server.client({ ...base, client_id: 'tv', token_endpoint_auth_method: 'none', grant_types: [device, 'refresh_token'] });
   keys = await oauth.generateKeyPair('ES256', { extractable: true });
@@ -125,4 +126,23 @@ test('token exchange (RFC 8693)', async () => {
   const wide = await oauth.genericTokenEndpointRequest(as, client, auth, exchange,
     { subject_token: narrow.access_token, subject_token_type: 'urn:ietf:params:oauth:token-type:access_token', scope: 'openid read' }, insecure);
   await assert.rejects(oauth.processGenericTokenEndpointResponse(as, client, wide), (e) => e.error === 'invalid_scope');
+});
+
+test('hybrid: code id_token (OpenID Connect Core §3.3)', async () => {
+  const client = { client_id: 'hybrid' };
+  const { verifier, query } = await request(client, { response_type: 'code id_token', max_age: '600' });
+  const address = new URL(as.authorization_endpoint);
+  address.search = new URLSearchParams(query);
+  const away = await visitor(server)(address);
+  assert.equal(away.search, '');
+  const check = (url, nonce = 'n', state = 's') => oauth.validateCodeIdTokenResponse(as, client, url, nonce, state, 600, insecure);
+  const other = new URL(away.href.replace('slc_ac_', 'slc_ac_x'));
+  await assert.rejects(check(other), /c_hash/);
+  await assert.rejects(check(away, 'm'), /nonce/);
+  await assert.rejects(check(away, 'n', 't'), /state/);
+  const parameters = await check(away);
+  const answer = await oauth.processAuthorizationCodeResponse(as, client,
+    await oauth.authorizationCodeGrantRequest(as, client, oauth.None(), parameters, callback, verifier, insecure), { expectedNonce: 'n', maxAge: 600, requireIdToken: true });
+  assert.equal(oauth.getValidatedIdTokenClaims(answer).sub, '1001');
+  assert.equal(answer.refresh_token, undefined); // the client has no such grant
 });
