@@ -31,6 +31,11 @@ func (s *Server) Browser(t testing.TB) *Browser {
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}}
 }
 
+// Client returns the browser's HTTP client, with its cookies, for requests that a
+// page's own would not be: several at once, or to another address. It follows no
+// redirects.
+func (b *Browser) Client() *http.Client { return b.client }
+
 // Open opens a path or address. It stops at a page, or at a redirect to another
 // server, which it returns.
 func (b *Browser) Open(t testing.TB, address string) (away *url.URL) {
