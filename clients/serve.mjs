@@ -29,15 +29,17 @@ export function freePort() {
 }
 
 // serve runs `sluice serve` in a folder of its own and waits until it answers.
-// {port} in an argument stands for the port.
+// {port} in an argument stands for the port. An object as the first argument says
+// how it is reached: { scheme, fetch }, by default plain http and the global fetch.
 export async function serve(...args) {
+  const { scheme = 'http', fetch = globalThis.fetch } = typeof args[0] === 'object' ? args.shift() : {};
   const port = await freePort();
   const dir = mkdtempSync(join(tmpdir(), 'sluice-data-'));
   const child = spawn(binary(), ['serve', '--addr', `127.0.0.1:${port}`, '--data', join(dir, 'data'), ...args.map((a) => a.replaceAll('{port}', port))], { cwd: dir });
   let out = '', log = '';
   child.stdout.on('data', (b) => { out += b; });
   child.stderr.on('data', (b) => { log += b; });
-  const url = `http://localhost:${port}`;
+  const url = `${scheme}://localhost:${port}`;
   for (let i = 0; ; i++) {
     try { if ((await fetch(url + '/management/health')).ok) break; } catch { /* not yet */ }
     if (child.exitCode !== null || i > 200) throw new Error(`the server did not start:\n${out}\n${log}`);
@@ -51,5 +53,5 @@ export async function serve(...args) {
   const sluice = (args, input) => execFileSync(binary(), [...args, '--data', join(dir, 'data')], { cwd: dir, input, encoding: 'utf8' });
   // client registers one by its metadata and returns the secret, if it has one.
   const client = (metadata) => JSON.parse(sluice(['client', 'create', '--json', '--metadata', '-'], JSON.stringify(metadata))).client_secret;
-  return { url, port, child, stop, sluice, client, output: () => out, log: () => log };
+  return { url, port, fetch, child, stop, sluice, client, output: () => out, log: () => log };
 }

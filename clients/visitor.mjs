@@ -4,7 +4,7 @@
 export function visitor(server, email = 'kermit@example.com', password = 'kermit', decision = 'allow') {
   const cookies = new Map();
   async function ask(address, form) {
-    const response = await fetch(address, {
+    const response = await server.fetch(address, {
       method: form ? 'POST' : 'GET', redirect: 'manual', body: form && new URLSearchParams(form),
       headers: { cookie: [...cookies].map((c) => c.join('=')).join('; '), ...(form ? { origin: server.url } : {}) },
     });
