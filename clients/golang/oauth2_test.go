@@ -31,7 +31,9 @@ func setup(t *testing.T) *sluicetest.Server {
 		sluicetest.Client(sluice.NewClient{Secret: "a:b c%", Client: sluice.Client{ID: "web", GrantTypes: grants, RedirectURIs: []string{redirect},
 			Scopes: []string{"openid", "read"}}}),
 		sluicetest.Client(sluice.NewClient{Client: sluice.Client{ID: "app", GrantTypes: []string{"authorization_code", "password", "refresh_token"},
-			RedirectURIs: []string{"http://127.0.0.1/callback"}, Scopes: []string{"openid", "read"}, TokenFormat: "jwt"}}))
+			RedirectURIs: []string{"http://127.0.0.1/callback"}, Scopes: []string{"openid", "read"}, TokenFormat: "jwt"}}),
+		sluicetest.Client(sluice.NewClient{Client: sluice.Client{ID: "tv", GrantTypes: []string{"urn:ietf:params:oauth:grant-type:device_code", "refresh_token"},
+			Scopes: []string{"openid", "read"}}}))
 }
 
 func config(srv *sluicetest.Server, id, secret string, style oauth2.AuthStyle) *oauth2.Config {
@@ -205,6 +207,43 @@ func TestClientCredentials(t *testing.T) {
 			t.Errorf("style %d: %+v %v", style, token, err)
 		}
 	}
+}
+
+// The library's own device flow (RFC 8628): one user says yes, another no.
+func TestDevice(t *testing.T) {
+	t.Parallel()
+	srv := setup(t)
+	c := config(srv, "tv", "", oauth2.AuthStyleInParams)
+	c.Endpoint.DeviceAuthURL = srv.URL + "/oauth/device_authorization"
+	decided := func(t *testing.T, decision string) (*oauth2.Token, error) {
+		t.Helper()
+		begun, err := c.DeviceAuth(t.Context())
+		if err != nil || begun.VerificationURI != srv.URL+"/device" || begun.Interval != 5 || begun.Expiry.IsZero() {
+			t.Fatalf("%+v, %v", begun, err)
+		}
+		b := srv.Browser(t)
+		b.Open(t, begun.VerificationURIComplete)
+		b.Submit(t, "user_code", begun.UserCode)
+		b.SignIn(t, kermit, password)
+		b.Submit(t, "decision", decision)
+		begun.Interval = 1 // it is answered already: the first poll may come at once
+		return c.DeviceAccessToken(t.Context(), begun)
+	}
+	t.Run("yes", func(t *testing.T) {
+		t.Parallel()
+		token, err := decided(t, "allow")
+		if err != nil {
+			t.Fatal(err)
+		}
+		refreshed(t, srv, c, token)
+	})
+	t.Run("no", func(t *testing.T) {
+		t.Parallel()
+		var refusal *oauth2.RetrieveError
+		if _, err := decided(t, "deny"); !errors.As(err, &refusal) || refusal.ErrorCode != "access_denied" {
+			t.Errorf("%v, want access_denied", err)
+		}
+	})
 }
 
 // go-oidc takes nothing on trust: issuer, keys, audience, expiry, nonce, at_hash.

@@ -1,6 +1,6 @@
 // Drives Sluice from pages of another origin in a real browser: angular-oauth2-oidc
-// configured as ADF configures it, and oidc-client-ts. Nothing of their checks is
-// turned off; the issuer is Keycloak's address of a realm, as ADF and the mobile
+// configured as ADF configures it, oidc-client-ts, and js-api's own implicit flow.
+// Nothing of their checks is turned off; the issuer is Keycloak's address of a realm, as ADF and the mobile
 // apps have it.
 import assert from 'node:assert/strict';
 import { createServer } from 'node:http';
@@ -12,7 +12,8 @@ import { serve } from '../serve.mjs';
 let server, browser, issuer;
 const sites = [];
 before(async () => {
-  server = await serve('--demo', '--set', 'sluice.oauth.keycloak-realm=alfresco', '--set', 'sluice.issuer=http://localhost:{port}/auth/realms/alfresco');
+  server = await serve('--demo', '--set', 'sluice.oauth.keycloak-realm=alfresco', '--set', 'sluice.issuer=http://localhost:{port}/auth/realms/alfresco',
+    '--set', 'cors.enabled=true', '--set', 'cors.allowed.origin.patterns=http://localhost:*,http://127.0.0.1:*');
   issuer = server.url + '/auth/realms/alfresco';
   browser = await chromium.launch({ executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
     args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'] });
@@ -24,13 +25,14 @@ after(async () => { await browser?.close(); for (const s of sites) s.close(); aw
 async function site(entry, config) {
   const { outputFiles } = await build({ entryPoints: [new URL(entry, import.meta.url).pathname], bundle: true, write: false, format: 'iife', logLevel: 'warning' });
   const script = outputFiles[0].contents;
-  const page = `<!doctype html><title>application</title><link rel="icon" href="data:,"><script id="config" type="application/json">${JSON.stringify(config)}</script><script src="/app.js"></script>`;
+  const page = `<!doctype html><title>application</title><link rel="icon" href="data:,"><script id="config" type="application/json">${JSON.stringify(config)}</script><body><script src="/app.js"></script>`;
   // What ADF serves for its hidden frame: it hands its address to the page around it.
-  const silent = '<!doctype html><script>parent.postMessage(location.hash, location.origin)</script>';
+  // js-api looks into the frame from outside.
+  const silent = `<!doctype html><title>silent</title>${entry === 'angular.js' ? '<script>parent.postMessage(location.hash, location.origin)</script>' : ''}`;
   const http = createServer((req, res) => {
     const path = req.url.split('?')[0];
     res.setHeader('Content-Type', path === '/app.js' ? 'text/javascript' : 'text/html');
-    res.end(path === '/app.js' ? script : path === '/assets/silent-refresh.html' && entry === 'angular.js' ? silent : page);
+    res.end(path === '/app.js' ? script : path === '/assets/silent-refresh.html' && entry !== 'oidc.js' ? silent : page);
   });
   sites.push(http);
   await new Promise((resolve) => http.listen(0, '127.0.0.1', resolve));
@@ -43,7 +45,7 @@ let made = 0;
 function registered(grants = ['authorization_code', 'refresh_token', 'password']) {
   const id = `page-${++made}`;
   server.client({ client_id: id, token_endpoint_auth_method: 'none', grant_types: grants, scope: 'openid profile email', token_format: 'jwt',
-    redirect_uris: ['http://localhost/', 'http://localhost/assets/silent-refresh.html'], post_logout_redirect_uris: ['http://localhost/'] });
+    redirect_uris: ['localhost', '127.0.0.1'].flatMap((host) => [`http://${host}/`, `http://${host}/assets/silent-refresh.html`]), post_logout_redirect_uris: ['http://localhost/'] });
   return id;
 }
 
@@ -73,7 +75,7 @@ async function signIn(page, address) {
 
 // signOut lets the page end the session and waits until it is back.
 async function signOut(page, address, how) {
-  const asked = page.waitForResponse((r) => r.url().startsWith(issuer + '/oauth/logout') && r.status() === 303);
+  const asked = page.waitForResponse((r) => r.url().startsWith(issuer) && new URL(r.url()).pathname.endsWith('/logout') && r.status() === 303);
   await page.evaluate(how).catch(() => {}); // the page may go away while it answers
   await asked;
   await page.waitForURL((u) => u.href.startsWith(address));
@@ -175,6 +177,64 @@ test('oidc-client-ts: code flow, userinfo, refresh, silent sign-in, revocation, 
   assert.equal(await page.evaluate(() => window.manager.getUser()), null);
   await page.evaluate(() => { window.manager.signinRedirect(); });
   await page.getByLabel('Password').waitFor(); // the session at the server has ended too
+});
+
+// silently waits for the answer to a hidden frame, and returns its parameters.
+const silently = async (page) => {
+  const answer = await page.waitForResponse((r) => r.url().includes('prompt=none') && r.status() === 303);
+  return new URLSearchParams(new URL(answer.headers().location).hash.slice(1));
+};
+
+test('js-api 10: implicit flow, API, hidden frame, logout', async (t) => {
+  const address = await site('jsapi.js', { hostBpm: server.url, oauth2: { host: issuer, clientId: registered(['implicit']) } });
+  const page = await open(t, address);
+  await page.evaluate(() => { window.api.implicitLogin(); });
+  await page.getByLabel('Password').waitFor();
+  const refreshed = silently(page); // the library asks again as soon as it is back
+  await signIn(page, address);
+
+  const arrived = await page.evaluate(() => window.arrived);
+  assert.deepEqual(Object.keys(arrived).sort(), ['access_token', 'expires_in', 'id_token', 'iss', 'scope', 'session_state', 'token_type']); // js-api sends no state
+  assert.equal(arrived.iss, issuer);
+  assert.equal(arrived.token_type, 'Bearer');
+  const claims = JSON.parse(Buffer.from(arrived.id_token.split('.')[1], 'base64url'));
+  assert.equal(claims.sub, '1001');
+  assert.ok(claims.nonce && claims.at_hash);
+  assert.equal(await page.evaluate(() => window.api.oauth2Auth.isLoggedIn()), true);
+  assert.equal(await page.evaluate(() => window.api.getEcmUsername() || window.api.oauth2Auth.authentications.basicAuth.username), 'kermit@example.com');
+  const profile = await page.evaluate(() => window.profile());
+  assert.equal(profile.email, 'kermit@example.com');
+
+  const silent = await refreshed;
+  assert.equal(silent.get('error'), null);
+  assert.ok(silent.get('session_state'));
+  assert.notEqual(silent.get('access_token'), arrived.access_token);
+  await page.waitForFunction((token) => window.api.oauth2Auth.getAccessToken() === token, silent.get('access_token'));
+  assert.equal((await page.evaluate(() => window.profile())).id, 1001);
+  assert.deepEqual(await page.evaluate(() => window.failures), []);
+
+  await signOut(page, address, () => { window.api.logout(); });
+  const dead = await fetch(server.url + '/activiti-app/api/enterprise/profile', { headers: { Authorization: `Bearer ${silent.get('access_token')}` } });
+  assert.equal(dead.status, 401);
+  assert.equal(await page.evaluate(() => window.api.oauth2Auth.isLoggedIn()), false);
+});
+
+// The session's cookie is SameSite=Lax: a frame in a page of another site comes
+// without it. The library is told so, keeps its token, and the user is not signed out.
+test('js-api 10: from another site the hidden frame is told login_required', async (t) => {
+  const address = (await site('jsapi.js', { hostBpm: server.url, oauth2: { host: issuer, clientId: registered(['implicit']) } })).replace('localhost', '127.0.0.1');
+  const page = await open(t, address);
+  await page.evaluate(() => { window.api.implicitLogin(); });
+  await page.getByLabel('Password').waitFor();
+  const refreshed = silently(page);
+  await signIn(page, address);
+  const silent = await refreshed;
+  assert.equal(silent.get('error'), 'login_required');
+  assert.equal(silent.get('access_token'), null);
+  const token = await page.evaluate(() => window.arrived.access_token);
+  assert.equal((await page.evaluate(() => window.profile())).email, 'kermit@example.com');
+  assert.equal(await page.evaluate(() => window.api.oauth2Auth.getAccessToken()), token);
+  assert.deepEqual(await page.evaluate(() => window.failures), []);
 });
 
 test('a page of an origin that no client has is not answered', async (t) => {
