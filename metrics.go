@@ -26,6 +26,11 @@ const (
 func (s *Server) metrics() http.Handler {
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), bearerprom.New(s.check, "sluice"))
+	if s.db != nil {
+		registry.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{Name: "sluice_store_statements_total",
+			Help: "Statements run on the database, without those that begin and end transactions."},
+			func() float64 { return float64(s.db.Statements()) }))
+	}
 	answer := promhttp.HandlerFor(registry, promhttp.HandlerOpts{MaxRequestsInFlight: 4, Timeout: 10 * time.Second})
 	elsewhere := s.elsewhere()
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

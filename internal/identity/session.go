@@ -63,8 +63,8 @@ func (s *Service) Session(r *http.Request) (*Session, error) {
 		return nil, nil
 	}
 	session := &Session{User: &User{}, hash: digest(c.Value)}
-	dest := append(session.User.columns(), store.Time(&session.AuthTime), &session.id)
-	err = s.db.QueryRow(r.Context(), dest, `SELECT `+userColumns+`, s.auth_at, s.sid FROM sessions s JOIN users u ON u.id = s.user_id
+	dest := append(session.User.Columns(), store.Time(&session.AuthTime), &session.id)
+	err = s.db.QueryRow(r.Context(), dest, `SELECT `+UserColumns+`, s.auth_at, s.sid FROM sessions s JOIN users u ON u.id = s.user_id
 		WHERE s.hash = $1 AND s.expires_at > $2`, session.hash, store.Millis(s.cfg.Now()))
 	if errors.Is(err, store.ErrNoRow) || (err == nil && !session.User.Active()) {
 		return nil, nil

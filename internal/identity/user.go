@@ -53,20 +53,24 @@ const firstUser = 1000
 // AdminCapability is the capability that makes an administrator, as APS calls it.
 const AdminCapability = "tenant-admin"
 
-const userColumns = `u.id, u.email, u.first_name, u.last_name, COALESCE(u.external_id, ''), u.company, COALESCE(u.tenant_id, 0),
-	u.status, u.password_hash, u.created_at, u.updated_at, CASE WHEN EXISTS (SELECT 1 FROM memberships m
+// UserColumns selects a user from users AS u, also for statements of other rooms that
+// need the user of something else. An outer join without a user gives one whose ID
+// is 0.
+const UserColumns = `COALESCE(u.id, 0), COALESCE(u.email, ''), COALESCE(u.first_name, ''), COALESCE(u.last_name, ''),
+	COALESCE(u.external_id, ''), COALESCE(u.company, ''), COALESCE(u.tenant_id, 0), COALESCE(u.status, ''), COALESCE(u.password_hash, ''),
+	u.created_at, u.updated_at, CASE WHEN EXISTS (SELECT 1 FROM memberships m
 		JOIN user_groups g ON g.id = m.group_id JOIN capabilities c ON c.group_id = g.id
 		WHERE m.user_id = u.id AND g.status = 'active' AND c.name = '` + AdminCapability + `') THEN 1 ELSE 0 END`
 
-// columns scans userColumns into u.
-func (u *User) columns() []any {
+// Columns scans UserColumns into u.
+func (u *User) Columns() []any {
 	return []any{&u.ID, &u.Email, &u.FirstName, &u.LastName, &u.ExternalID, &u.Company, &u.TenantID,
 		&u.Status, &u.passwordHash, store.Time(&u.Created), store.Time(&u.LastUpdate), &u.Admin}
 }
 
 func userWhere(ctx context.Context, q store.Querier, condition string, arg any) (*User, error) {
 	var u User
-	err := q.QueryRow(ctx, u.columns(), `SELECT `+userColumns+` FROM users u WHERE `+condition, arg)
+	err := q.QueryRow(ctx, u.Columns(), `SELECT `+UserColumns+` FROM users u WHERE `+condition, arg)
 	if errors.Is(err, store.ErrNoRow) {
 		return nil, fault.New(fault.NotFound, "There is no such user.")
 	}

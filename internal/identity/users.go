@@ -108,8 +108,8 @@ func (s *Service) List(ctx context.Context, q UserQuery) (users []*User, total i
 		return tx.Query(ctx, func(r store.Row) error {
 			var u User
 			users = append(users, &u)
-			return r.Scan(u.columns()...)
-		}, `SELECT `+userColumns+` FROM users u`+condition+` ORDER BY `+order+w.page(q.Offset, q.Limit), w.args...)
+			return r.Scan(u.Columns()...)
+		}, `SELECT `+UserColumns+` FROM users u`+condition+` ORDER BY `+order+w.page(q.Offset, q.Limit), w.args...)
 	})
 	return users, total, err
 }

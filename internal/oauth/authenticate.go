@@ -22,11 +22,16 @@ type claim struct {
 // the same answer for an unknown client and a wrong secret. A request that names
 // no client gives nil, which only a refresh may accept.
 func (s *Service) authenticate(ctx context.Context, r *http.Request, f form) (*Client, error) {
+	return s.authenticateOf(ctx, r, f, s.Client)
+}
+
+// authenticateOf is authenticate with the clients that find knows.
+func (s *Service) authenticateOf(ctx context.Context, r *http.Request, f form, find finder) (*Client, error) {
 	claim, err := s.claim(r, f)
 	if err != nil || claim.id == "" {
 		return nil, err
 	}
-	c, err := s.Client(ctx, claim.id)
+	c, err := find(ctx, claim.id)
 	if fault.Is(err, fault.NotFound) {
 		return nil, s.unknownClient(ctx, claim)
 	}
@@ -77,8 +82,8 @@ func (s *Service) unknownClient(ctx context.Context, claim claim) error {
 
 // confidential is authenticate for endpoints that only a client with a secret
 // may call.
-func (s *Service) confidential(ctx context.Context, r *http.Request, f form) (*Client, error) {
-	c, err := s.authenticate(ctx, r, f)
+func (s *Service) confidential(ctx context.Context, r *http.Request, f form, find finder) (*Client, error) {
+	c, err := s.authenticateOf(ctx, r, f, find)
 	if err == nil && (c == nil || c.Public()) {
 		return nil, invalidClient(true)
 	}

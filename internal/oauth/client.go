@@ -57,6 +57,7 @@ type Client struct {
 	Updated      time.Time
 
 	secret    string // the stored form; empty for a public client
+	version   int64  // counts its changes; see clientCache
 	fragments bool   // its redirect URIs may have a fragment; see Config.FragmentURIs
 }
 
@@ -139,15 +140,15 @@ func (s *Service) UpdateClient(ctx context.Context, c Client) (generated string,
 }
 
 func (c *Client) updateSecret(ctx context.Context, tx *store.Tx) error {
-	_, err := tx.Exec(ctx, `UPDATE clients SET secret_hash = $1 WHERE id = $2`, c.secret, c.ID)
+	_, err := tx.Exec(ctx, `UPDATE clients SET secret_hash = $1, version = version + 1 WHERE id = $2`, c.secret, c.ID)
 	return err
 }
 
 // update keeps everything of a client but its secret.
 func (c *Client) update(ctx context.Context, q store.Querier, now time.Time) error {
 	n, err := q.Exec(ctx, `UPDATE clients SET name = $2, grant_types = $3, redirect_uris = $4, scope = $5,
-		token_format = $6, access_ttl = $7, refresh_ttl = $8, skip_consent = $9, introspect = $10, metadata = $11, updated_at = $12
-		WHERE id = $1`, append(c.values(), store.Millis(now))...)
+		token_format = $6, access_ttl = $7, refresh_ttl = $8, skip_consent = $9, introspect = $10, metadata = $11, updated_at = $12,
+		version = version + 1 WHERE id = $1`, append(c.values(), store.Millis(now))...)
 	if err == nil && n == 0 {
 		err = fault.New(fault.NotFound, "there is no client %q", c.ID)
 	}
@@ -235,7 +236,7 @@ func validScope(scope string) bool {
 }
 
 const clientColumns = `id, name, secret_hash, grant_types, redirect_uris, scope, token_format, access_ttl, refresh_ttl,
-	skip_consent, introspect, metadata, created_at, updated_at`
+	skip_consent, introspect, metadata, created_at, updated_at, version`
 
 // Client returns the client with that id, or a NotFound fault.
 func (s *Service) Client(ctx context.Context, id string) (*Client, error) {
@@ -261,7 +262,7 @@ func (s *Service) Clients(ctx context.Context, offset, limit int) ([]*Client, er
 // columns scans clientColumns into c.
 func (c *Client) columns() []any {
 	return []any{&c.ID, &c.Name, &c.secret, wordList{&c.GrantTypes}, wordList{&c.RedirectURIs}, wordList{&c.Scopes}, &c.TokenFormat,
-		millis{&c.AccessTTL}, millis{&c.RefreshTTL}, &c.SkipConsent, &c.Introspect, jsonColumn{&c.Metadata}, store.Time(&c.Created), store.Time(&c.Updated)}
+		millis{&c.AccessTTL}, millis{&c.RefreshTTL}, &c.SkipConsent, &c.Introspect, jsonColumn{&c.Metadata}, store.Time(&c.Created), store.Time(&c.Updated), &c.version}
 }
 
 // DeleteClient removes the client and everything that was issued to it.
@@ -291,7 +292,7 @@ func (s *Service) SetClientSecret(ctx context.Context, id, secret string) (gener
 	if stored == "" {
 		return "", fault.New(fault.Invalid, "the secret must not be empty")
 	}
-	n, err := s.db.Exec(ctx, `UPDATE clients SET secret_hash = $1, updated_at = $2 WHERE id = $3 AND secret_hash <> ''`,
+	n, err := s.db.Exec(ctx, `UPDATE clients SET secret_hash = $1, updated_at = $2, version = version + 1 WHERE id = $3 AND secret_hash <> ''`,
 		stored, store.Millis(s.now()), id)
 	if err == nil && n == 0 {
 		err = fault.New(fault.NotFound, "there is no confidential client %q", id)
@@ -394,15 +395,6 @@ func (s *Service) activeUserNamed(ctx context.Context, name, refusal string) (*i
 	u, err := s.users.Lookup(ctx, name)
 	if fault.Is(err, fault.NotFound) || (err == nil && !u.Active()) {
 		return nil, invalidGrant(refusal)
-	}
-	return u, err
-}
-
-// activeUser returns the user a grant speaks for while he may still act.
-func (s *Service) activeUser(ctx context.Context, id int64) (*identity.User, error) {
-	u, err := s.users.ByID(ctx, id)
-	if fault.Is(err, fault.NotFound) || (err == nil && !u.Active()) {
-		return nil, invalidGrant("the user may not sign in any more")
 	}
 	return u, err
 }

@@ -299,7 +299,7 @@ func (s *Service) deviceTokens(ctx context.Context, c *call, row *deviceRow) (*a
 	if !g.revoked.IsZero() {
 		return nil, invalidGrant("the user has taken the permission back")
 	}
-	user, err := s.activeUser(ctx, g.userID)
+	user, err := g.activeUser()
 	if err != nil {
 		return nil, err
 	}

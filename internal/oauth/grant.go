@@ -86,25 +86,39 @@ func (s *Service) readCode(ctx context.Context, h []byte) (*code, error) {
 	c := code{hash: h}
 	err := s.db.QueryRow(ctx, append(c.grant.columns(), &c.redirectURI, &c.challenge, store.Time(&c.expires), store.Time(&c.used)),
 		`SELECT `+grantColumns+`, c.redirect_uri, c.code_challenge, c.expires_at, c.used_at
-		FROM codes c JOIN grants g ON g.id = c.grant_id WHERE c.hash = $1`, h)
+		FROM codes c JOIN grants g ON g.id = c.grant_id `+grantUser+` WHERE c.hash = $1`, h)
 	if errors.Is(err, store.ErrNoRow) {
 		return nil, invalidGrant("the code is unknown, expired or used")
 	}
 	return &c, err
 }
 
-const grantColumns = `g.id, g.client_id, g.user_id, g.kind, g.scope, g.nonce, g.session_id, g.context, g.auth_at, g.created_at, g.revoked_at`
+// A grant is read together with its user.
+const (
+	grantColumns = `g.id, g.client_id, g.user_id, g.kind, g.scope, g.nonce, g.session_id, g.context, g.auth_at, g.created_at, g.revoked_at, ` +
+		identity.UserColumns
+	grantUser = `JOIN users u ON u.id = g.user_id`
+)
 
 // readGrant reads a grant that something refers to.
 func (s *Service) readGrant(ctx context.Context, id string) (*signIn, error) {
 	var g signIn
-	return &g, s.db.QueryRow(ctx, g.columns(), `SELECT `+grantColumns+` FROM grants g WHERE g.id = $1`, id)
+	return &g, s.db.QueryRow(ctx, g.columns(), `SELECT `+grantColumns+` FROM grants g `+grantUser+` WHERE g.id = $1`, id)
 }
 
 // columns scans grantColumns into g.
 func (g *signIn) columns() []any {
-	return []any{&g.id, &g.clientID, &g.userID, &g.kind, wordList{&g.scope}, &g.nonce, &g.session, jsonColumn{&g.context},
-		store.Time(&g.authTime), store.Time(&g.created), store.Time(&g.revoked)}
+	g.user = &identity.User{}
+	return append([]any{&g.id, &g.clientID, &g.userID, &g.kind, wordList{&g.scope}, &g.nonce, &g.session, jsonColumn{&g.context},
+		store.Time(&g.authTime), store.Time(&g.created), store.Time(&g.revoked)}, g.user.Columns()...)
+}
+
+// activeUser returns the user that the grant speaks for while he may still act.
+func (g *signIn) activeUser() (*identity.User, error) {
+	if !g.user.Active() {
+		return nil, invalidGrant("the user may not sign in any more")
+	}
+	return g.user, nil
 }
 
 // redeemCode is RFC 6749 §4.1.3 with RFC 7636. A code works once: the guarded
@@ -120,7 +134,7 @@ func (s *Service) redeemCode(ctx context.Context, c *call) (*answer, error) {
 	if err := code.check(c); err != nil {
 		return nil, s.spoil(ctx, code, c.now, err)
 	}
-	user, err := s.activeUser(ctx, code.grant.userID)
+	user, err := code.grant.activeUser()
 	if err != nil {
 		return nil, err
 	}

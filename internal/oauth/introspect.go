@@ -2,6 +2,7 @@ package oauth
 
 import (
 	"context"
+	"database/sql"
 	"encoding/json"
 	"errors"
 	"net/http"
@@ -10,7 +11,6 @@ import (
 	"time"
 
 	"github.com/sluicehq/sluice/bearer"
-	"github.com/sluicehq/sluice/internal/fault"
 	"github.com/sluicehq/sluice/internal/identity"
 	"github.com/sluicehq/sluice/internal/store"
 )
@@ -35,37 +35,46 @@ var errDead = errors.New("dead token")
 const maxToken = 8 << 10
 
 // lookUp finds a token of either kind, whatever the caller's hint says (RFC 7662
-// §2.1). It returns errDead for one that is definitely dead.
-func (s *Service) lookUp(ctx context.Context, token string) (*live, error) {
-	if token == "" || len(token) > maxToken {
+// §2.1). It returns errDead for one that is definitely dead, and errChanged when
+// asker, for whom it looks, is remembered and not what he was; nil is this process
+// itself.
+func (s *Service) lookUp(ctx context.Context, token string, asker *Client) (*live, error) {
+	switch {
+	case token == "" || len(token) > maxToken:
 		return nil, errDead
+	case !strings.HasPrefix(token, refreshPrefix):
+		return s.lookUpAccess(ctx, token, asker)
 	}
-	if strings.HasPrefix(token, refreshPrefix) {
-		return s.lookUpRefresh(ctx, token)
+	l, err := s.lookUpRefresh(ctx, token)
+	if err == nil && asker != nil {
+		err = s.unchanged(ctx, asker)
 	}
-	return s.lookUpAccess(ctx, token)
+	return l, err
 }
 
-func (s *Service) lookUpAccess(ctx context.Context, token string) (*live, error) {
+// lookUpAccess finds an access token with all that it stands or falls with, and what
+// the client that asks is now, by one statement.
+func (s *Service) lookUpAccess(ctx context.Context, token string, asker *Client) (*live, error) {
+	var user identity.User
 	var l live
-	var userID *int64
-	var grantID *string
+	var userID, version sql.Null[int64]
 	var revoked, grantRevoked time.Time
-	err := s.db.QueryRow(ctx, []any{&l.clientID, &grantID, &userID, wordList{&l.scope}, jsonColumn{&l.extras}, store.Time(&l.issued), store.Time(&l.expires),
-		store.Time(&revoked), store.Time(&grantRevoked), store.Time(&l.authTime)},
-		`SELECT t.client_id, t.grant_id, t.user_id, t.scope, t.extras, t.issued_at, t.expires_at, t.revoked_at, g.revoked_at, g.auth_at
-		FROM access_tokens t JOIN clients c ON c.id = t.client_id LEFT JOIN grants g ON g.id = t.grant_id
-		WHERE t.hash = $1`, hash(token))
-	if err := dead(err, !revoked.IsZero(), !grantRevoked.IsZero(), !s.now().Before(l.expires)); err != nil {
-		return nil, err
+	if asker == nil {
+		asker = &Client{}
 	}
-	if grantID != nil {
-		l.grantID = *grantID
+	err := s.db.QueryRow(ctx, append(user.Columns(), &l.clientID, &l.grantID, &userID, wordList{&l.scope}, jsonColumn{&l.extras}, store.Time(&l.issued),
+		store.Time(&l.expires), store.Time(&revoked), store.Time(&grantRevoked), store.Time(&l.authTime), &version),
+		`SELECT `+identity.UserColumns+`, t.client_id, COALESCE(t.grant_id, ''), t.user_id, t.scope, t.extras, t.issued_at, t.expires_at, t.revoked_at,
+			g.revoked_at, g.auth_at, (SELECT version FROM clients WHERE id = $2)
+		FROM access_tokens t JOIN clients c ON c.id = t.client_id LEFT JOIN grants g ON g.id = t.grant_id LEFT JOIN users u ON u.id = t.user_id
+		WHERE t.hash = $1`, hash(token), asker.ID)
+	if err == nil && version.V != asker.version {
+		return nil, errChanged
 	}
-	if userID == nil {
-		return &l, nil
+	if userID.Valid {
+		l.user = &user
 	}
-	return &l, s.join(ctx, &l, *userID)
+	return &l, dead(err, !revoked.IsZero(), !grantRevoked.IsZero(), !s.now().Before(l.expires), l.user != nil && !l.user.Active())
 }
 
 func (s *Service) lookUpRefresh(ctx context.Context, token string) (*live, error) {
@@ -76,12 +85,11 @@ func (s *Service) lookUpRefresh(ctx context.Context, token string) (*live, error
 	if err != nil {
 		return nil, err
 	}
-	if err := dead(nil, !row.used.IsZero(), !row.grant.revoked.IsZero(), !s.now().Before(row.expires)); err != nil {
+	if err := dead(nil, !row.used.IsZero(), !row.grant.revoked.IsZero(), !s.now().Before(row.expires), !row.grant.user.Active()); err != nil {
 		return nil, err
 	}
-	l := &live{clientID: row.grant.clientID, grantID: row.grant.id, scope: row.grant.scope, issued: row.issued, expires: row.expires,
-		authTime: row.grant.authTime, refresh: true}
-	return l, s.join(ctx, l, row.grant.userID)
+	return &live{clientID: row.grant.clientID, grantID: row.grant.id, scope: row.grant.scope, issued: row.issued, expires: row.expires,
+		authTime: row.grant.authTime, user: row.grant.user, refresh: true}, nil
 }
 
 func isDeadRefresh(err error) bool {
@@ -94,16 +102,6 @@ func dead(err error, signs ...bool) error {
 	if errors.Is(err, store.ErrNoRow) || (err == nil && slices.Contains(signs, true)) {
 		return errDead
 	}
-	return err
-}
-
-// join adds the user while he may act.
-func (s *Service) join(ctx context.Context, l *live, userID int64) error {
-	u, err := s.users.ByID(ctx, userID)
-	if fault.Is(err, fault.NotFound) || (err == nil && !u.Active()) {
-		return errDead
-	}
-	l.user = u
 	return err
 }
 
@@ -160,18 +158,20 @@ func (x *extras) tokenType() string {
 
 // ask looks a token up for a client that may know: its own tokens, or any for a
 // resource server. Another's token is told as dead.
-func (s *Service) ask(ctx context.Context, r *http.Request, f form) (*live, *Client, error) {
-	client, err := s.confidential(ctx, r, f)
-	if err != nil {
-		return nil, nil, err
-	}
-	if f["token"] == "" {
-		return nil, nil, invalidRequest("token is missing")
-	}
-	l, err := s.lookUp(ctx, f["token"])
-	if err == nil && !client.Introspect && l.clientID != client.ID {
-		return nil, client, errDead
-	}
+func (s *Service) ask(ctx context.Context, r *http.Request, f form) (l *live, client *Client, err error) {
+	err = s.withRemembered(r, f, func(find finder) error {
+		if client, err = s.confidential(ctx, r, f, find); err != nil {
+			return err
+		}
+		if f["token"] == "" {
+			return invalidRequest("token is missing")
+		}
+		l, err = s.lookUp(ctx, f["token"], client)
+		if err == nil && !client.Introspect && l.clientID != client.ID {
+			err = errDead
+		}
+		return err
+	})
 	return l, client, err
 }
 
@@ -242,7 +242,7 @@ func (s *Service) end(ctx context.Context, r *http.Request, f form) error {
 	if f["token"] == "" {
 		return invalidRequest("token is missing")
 	}
-	l, err := s.lookUp(ctx, f["token"])
+	l, err := s.lookUp(ctx, f["token"], nil)
 	if err != nil || l.clientID != client.ID {
 		return err
 	}
@@ -257,7 +257,7 @@ func (s *Service) end(ctx context.Context, r *http.Request, f form) error {
 // bearer.Validator: no HTTP call to itself, and a revocation or a disabled user
 // counts on the very next request.
 func (s *Service) Validate(ctx context.Context, token string) (*bearer.Token, error) {
-	l, err := s.lookUp(ctx, token)
+	l, err := s.lookUp(ctx, token, nil)
 	if errors.Is(err, errDead) || (err == nil && l.refresh) {
 		return nil, bearer.ErrInvalid
 	}

@@ -22,6 +22,7 @@ type signIn struct {
 	id       string
 	clientID string
 	userID   int64
+	user     *identity.User // as it was read with the grant
 	kind     string
 	scope    []string
 	nonce    string
@@ -78,7 +79,7 @@ func newSignIn(c *Client, user *identity.User, kind string, scope []string, now 
 	if err != nil {
 		return nil, fmt.Errorf("making a grant's id: %w", err)
 	}
-	return &signIn{id: id.String(), clientID: c.ID, userID: user.ID, kind: kind, scope: scope, authTime: now, created: now}, nil
+	return &signIn{id: id.String(), clientID: c.ID, userID: user.ID, user: user, kind: kind, scope: scope, authTime: now, created: now}, nil
 }
 
 func (g *signIn) insert(ctx context.Context, q store.Querier) error {
@@ -194,7 +195,8 @@ func (s *Service) withRefresh(i *issue) {
 	i.refresh = i.issued.Add(ttl)
 }
 
-// insert keeps the tokens' hashes.
+// insert keeps the tokens' hashes, or gives errChanged when the client is not what the
+// tokens were made for.
 func (i *issue) insert(ctx context.Context, q store.Querier) error {
 	var grantID, userID any
 	if i.grant != nil {
@@ -204,9 +206,12 @@ func (i *issue) insert(ctx context.Context, q store.Querier) error {
 	if err != nil {
 		return err
 	}
-	_, err = q.Exec(ctx, `INSERT INTO access_tokens (hash, grant_id, client_id, user_id, scope, extras, issued_at, expires_at)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`,
-		hash(i.answer.AccessToken), grantID, i.client.ID, userID, i.answer.Scope, text, store.Millis(i.issued), store.Millis(i.expires))
+	n, err := q.Exec(ctx, `INSERT INTO access_tokens (hash, grant_id, client_id, user_id, scope, extras, issued_at, expires_at)
+		SELECT $1, $2, id, $4, $5, $6, $7, $8 FROM clients WHERE id = $3 AND version = $9`,
+		hash(i.answer.AccessToken), grantID, i.client.ID, userID, i.answer.Scope, text, store.Millis(i.issued), store.Millis(i.expires), i.client.version)
+	if err == nil && n == 0 {
+		err = errChanged
+	}
 	if err != nil || i.refresh.IsZero() {
 		return err
 	}

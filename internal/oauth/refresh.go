@@ -25,7 +25,7 @@ func (s *Service) readRefresh(ctx context.Context, token string) (*refreshRow, e
 	row := refreshRow{hash: hash(token)}
 	err := s.db.QueryRow(ctx, append(row.grant.columns(), store.Time(&row.issued), store.Time(&row.expires), store.Time(&row.used), &row.successor, jsonColumn{&row.bound}),
 		`SELECT `+grantColumns+`, r.issued_at, r.expires_at, r.used_at, r.successor, r.bound
-		FROM refresh_tokens r JOIN grants g ON g.id = r.grant_id WHERE r.hash = $1`, row.hash)
+		FROM refresh_tokens r JOIN grants g ON g.id = r.grant_id `+grantUser+` WHERE r.hash = $1`, row.hash)
 	if errors.Is(err, store.ErrNoRow) {
 		return nil, deadRefresh()
 	}
@@ -37,12 +37,12 @@ func deadRefresh() error {
 }
 
 // publicClientOf returns the public client a refresh token was issued to.
-func (s *Service) publicClientOf(ctx context.Context, token string) (*Client, error) {
+func (s *Service) publicClientOf(ctx context.Context, token string, find finder) (*Client, error) {
 	row, err := s.readRefresh(ctx, token)
 	if err != nil {
 		return nil, err
 	}
-	c, err := s.Client(ctx, row.grant.clientID)
+	c, err := find(ctx, row.grant.clientID)
 	if err != nil {
 		return nil, err
 	}
@@ -88,7 +88,7 @@ func (s *Service) rotate(ctx context.Context, c *call, row *refreshRow, token st
 	if !row.bound.heldBy(c.bound) {
 		return nil, false, invalidGrant("the refresh token is bound to another key")
 	}
-	i, err := s.refreshIssue(ctx, c, row)
+	i, err := s.refreshIssue(c, row)
 	if err != nil {
 		return nil, false, err
 	}
@@ -110,7 +110,7 @@ func (s *Service) rotate(ctx context.Context, c *call, row *refreshRow, token st
 
 // refreshIssue makes the new access token; the scope may be narrowed for it but
 // never widened, and the grant keeps its own.
-func (s *Service) refreshIssue(ctx context.Context, c *call, row *refreshRow) (*issue, error) {
+func (s *Service) refreshIssue(c *call, row *refreshRow) (*issue, error) {
 	scope := row.grant.scope
 	if asked := unique(strings.Fields(c.form["scope"])); len(asked) > 0 {
 		if err := within(asked, scope); err != nil {
@@ -118,7 +118,7 @@ func (s *Service) refreshIssue(ctx context.Context, c *call, row *refreshRow) (*
 		}
 		scope = asked
 	}
-	user, err := s.activeUser(ctx, row.grant.userID)
+	user, err := row.grant.activeUser()
 	if err != nil {
 		return nil, err
 	}

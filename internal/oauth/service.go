@@ -109,6 +109,7 @@ type Service struct {
 	users   *identity.Service
 	pages   *page.Pages
 	secrets *secretCache
+	clients *clientCache
 	fetcher *fetcher
 	keySets *keySets
 	origins *origins
@@ -131,7 +132,7 @@ func New(ctx context.Context, db *store.DB, users *identity.Service, pages *page
 	if err != nil {
 		return nil, err
 	}
-	s := &Service{cfg: cfg, db: db, users: users, pages: pages, issuer: issuer, secrets: newSecretCache(),
+	s := &Service{cfg: cfg, db: db, users: users, pages: pages, issuer: issuer, secrets: newSecretCache(), clients: newClientCache(),
 		fetcher: newFetcher(cfg.PrivateHosts, cfg.LoopbackFetch), wake: make(chan struct{}, 1)}
 	s.keySets = newKeySets(cfg.Now, s.fetch)
 	s.origins = &origins{read: s.readOrigins, now: cfg.Now}

@@ -40,34 +40,42 @@ type answer struct {
 // token is the endpoint of RFC 6749 §3.2: authenticate the client, check that it
 // may use the grant, run the grant, write.
 func (s *Service) token(w http.ResponseWriter, r *http.Request, f form) {
-	ctx := r.Context()
-	grantType := f["grant_type"]
 	s.tellNonce(w, r)
-	client, err := s.tokenClient(ctx, r, f)
-	var bound *confirmation
-	if err == nil {
-		bound, err = s.proved(r, client)
-	}
+	var client *Client
 	var a *answer
-	if err == nil {
-		a, err = s.run(ctx, grantType, &call{client: client, form: f, now: s.now(), bound: bound})
-	}
+	err := s.withRemembered(r, f, func(find finder) (err error) {
+		client, a, err = s.answerToken(r, f, find)
+		return err
+	})
 	if err != nil {
 		s.refuse(w, r, err)
 		return
 	}
-	s.cfg.Log.InfoContext(ctx, "token issued", "grant", grantType, "client", client.ID, "user", a.userID, "scope", a.Scope)
+	s.cfg.Log.InfoContext(r.Context(), "token issued", "grant", f["grant_type"], "client", client.ID, "user", a.userID, "scope", a.Scope)
 	writeJSON(w, http.StatusOK, a)
 }
 
+func (s *Service) answerToken(r *http.Request, f form, find finder) (*Client, *answer, error) {
+	client, err := s.tokenClient(r.Context(), r, f, find)
+	if err != nil {
+		return nil, nil, err
+	}
+	bound, err := s.proved(r, client)
+	if err != nil {
+		return client, nil, err
+	}
+	a, err := s.run(r.Context(), f["grant_type"], &call{client: client, form: f, now: s.now(), bound: bound})
+	return client, a, err
+}
+
 // tokenClient authenticates the client; a refresh may leave it out.
-func (s *Service) tokenClient(ctx context.Context, r *http.Request, f form) (*Client, error) {
-	client, err := s.authenticate(ctx, r, f)
+func (s *Service) tokenClient(ctx context.Context, r *http.Request, f form, find finder) (*Client, error) {
+	client, err := s.authenticateOf(ctx, r, f, find)
 	if err != nil || client != nil {
 		return client, err
 	}
 	if f["grant_type"] == RefreshToken && f["refresh_token"] != "" && s.cfg.RefreshWithoutClientID {
-		return s.publicClientOf(ctx, f["refresh_token"])
+		return s.publicClientOf(ctx, f["refresh_token"], find)
 	}
 	return nil, invalidClient(false)
 }

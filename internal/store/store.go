@@ -50,8 +50,9 @@ var ErrNoRow = sql.ErrNoRows
 // DB is an open database. It is safe for concurrent use.
 type DB struct {
 	backend
-	timeout time.Duration
-	ended   atomic.Bool
+	timeout    time.Duration
+	ended      atomic.Bool
+	statements atomic.Int64
 }
 
 // backend is what SQLite and PostgreSQL do differently.
@@ -111,6 +112,31 @@ func (db *DB) Close() error {
 	return db.close()
 }
 
+// Statements is how many statements have been run, without those that begin and end
+// transactions.
+func (db *DB) Statements() int64 { return db.statements.Load() }
+
+// counted counts the statements of a transaction.
+type counted struct {
+	Querier
+	n *atomic.Int64
+}
+
+func (c counted) Exec(ctx context.Context, query string, args ...any) (int64, error) {
+	c.n.Add(1)
+	return c.Querier.Exec(ctx, query, args...)
+}
+
+func (c counted) Query(ctx context.Context, scan func(Row) error, query string, args ...any) error {
+	c.n.Add(1)
+	return c.Querier.Query(ctx, scan, query, args...)
+}
+
+func (c counted) QueryRow(ctx context.Context, dest []any, query string, args ...any) error {
+	c.n.Add(1)
+	return c.Querier.QueryRow(ctx, dest, query, args...)
+}
+
 // told gives the caller a backend's error in the form that rooms know.
 func (db *DB) told(err error) error {
 	if err != nil && db.ended.Load() {
@@ -134,7 +160,7 @@ func (db *DB) Ping(ctx context.Context) error {
 func (db *DB) Read(ctx context.Context, fn func(*Tx) error) error {
 	ctx, cancel := context.WithTimeout(ctx, db.timeout)
 	defer cancel()
-	return db.told(db.read(ctx, fn))
+	return db.told(db.read(ctx, func(tx *Tx) error { return fn(&Tx{Querier: counted{tx.Querier, &db.statements}}) }))
 }
 
 // Write runs fn in a transaction and returns after its commit is durable. An
@@ -147,7 +173,7 @@ func (db *DB) Write(ctx context.Context, fn func(*Tx) error) error {
 	var after []func()
 	err := db.write(ctx, func(tx *Tx) error {
 		after = after[:0]
-		return fn(&Tx{Querier: tx.Querier, after: &after})
+		return fn(&Tx{Querier: counted{tx.Querier, &db.statements}, after: &after})
 	})
 	if err != nil {
 		return db.told(err)
@@ -162,6 +188,7 @@ func (db *DB) Write(ctx context.Context, fn func(*Tx) error) error {
 func (db *DB) Exec(ctx context.Context, query string, args ...any) (int64, error) {
 	ctx, cancel := context.WithTimeout(ctx, db.timeout)
 	defer cancel()
+	db.statements.Add(1)
 	n, err := db.backend.Exec(ctx, query, args...)
 	return n, db.told(err)
 }
@@ -170,6 +197,7 @@ func (db *DB) Exec(ctx context.Context, query string, args ...any) (int64, error
 func (db *DB) Query(ctx context.Context, scan func(Row) error, query string, args ...any) error {
 	ctx, cancel := context.WithTimeout(ctx, db.timeout)
 	defer cancel()
+	db.statements.Add(1)
 	return db.told(db.backend.Query(ctx, scan, query, args...))
 }
 
@@ -177,6 +205,7 @@ func (db *DB) Query(ctx context.Context, scan func(Row) error, query string, arg
 func (db *DB) QueryRow(ctx context.Context, dest []any, query string, args ...any) error {
 	ctx, cancel := context.WithTimeout(ctx, db.timeout)
 	defer cancel()
+	db.statements.Add(1)
 	return db.told(db.backend.QueryRow(ctx, dest, query, args...))
 }
 
