@@ -51,6 +51,7 @@ type Server struct {
 	base   http.Handler
 	// origins settles where requests come from.
 	origins *origin.Addresses
+	cheap   bool // passwords are hashed for tests
 	now     func() time.Time
 	clock   func() time.Time // nil: the machine's, which bearer reads in a cheaper way
 }
@@ -111,6 +112,15 @@ func (s *Server) customGrants() map[string]Grant {
 func WithClock(now func() time.Time) Option {
 	return func(s *Server) error {
 		s.now, s.clock = now, now
+		return nil
+	}
+}
+
+// WithCheapPasswords hashes passwords and chosen client secrets at a cost that is fit
+// for tests alone: whoever reads such a database finds them by trying.
+func WithCheapPasswords() Option {
+	return func(s *Server) error {
+		s.cheap = true
 		return nil
 	}
 }
@@ -190,7 +200,7 @@ func (s *Server) openRooms(ctx context.Context) (err error) {
 	s.users = identity.New(s.db, s.pages, identity.Config{
 		UseExternalID: s.cfg.Users.UseExternalID, CaseSensitive: s.cfg.Users.CaseSensitive, SessionTTL: s.cfg.SessionTTL,
 		CreateUsers: s.cfg.Users.Create, GroupsClaim: s.cfg.Users.GroupsClaim, ServiceUser: s.cfg.Users.ServiceUser,
-		PasswordConcurrency: s.cfg.PasswordConcurrency, Secure: secure, Log: s.log, Now: s.now,
+		PasswordConcurrency: s.cfg.PasswordConcurrency, CheapPasswords: s.cheap, Secure: secure, Log: s.log, Now: s.now,
 		Purpose:  func(ctx context.Context, next string) string { return s.auth.Purpose(ctx, next) },
 		Disabled: func(ctx context.Context, tx *store.Tx, userID int64) error { return s.auth.UserEnded(ctx, tx, userID) },
 		Ended: func(ctx context.Context, tx *store.Tx, ended []identity.EndedSession) error {

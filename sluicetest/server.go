@@ -64,14 +64,14 @@ func With(options ...sluice.Option) Option {
 	return func(s *setup) { s.options = append(s.options, options...) }
 }
 
-// NewServer starts a server that ends with the test. Its log is discarded unless
+// NewServer starts a server that ends with the test and hashes passwords cheaply. Its log is discarded unless
 // With(sluice.WithLog(…)) keeps it.
 func NewServer(t testing.TB, options ...Option) *Server {
 	t.Helper()
 	listener := httptest.NewUnstartedServer(http.NotFoundHandler())
 	t.Cleanup(listener.Close)
 	where := storetest.Config(t)
-	s := setup{cfg: sluice.DefaultConfig(), options: []sluice.Option{sluice.WithLog(slog.New(slog.DiscardHandler))}}
+	s := setup{cfg: sluice.DefaultConfig(), options: []sluice.Option{sluice.WithLog(slog.New(slog.DiscardHandler)), sluice.WithCheapPasswords()}}
 	s.cfg.Addr = listener.Listener.Addr().String()
 	s.cfg.Issuer = "http://" + s.cfg.Addr
 	s.cfg.Database, s.cfg.Data = where.URL, filepath.Dir(where.Path)

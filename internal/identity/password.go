@@ -30,6 +30,9 @@ type argon struct {
 
 var argonDefault = argon{memory: 19 << 10, time: 2, threads: 1}
 
+// argonCheap is for tests: they hash again and again what nobody wants to know.
+var argonCheap = argon{memory: 64, time: 1, threads: 1}
+
 const (
 	saltSize = 16
 	keySize  = 32
@@ -44,7 +47,7 @@ func (s *Service) HashPassword(ctx context.Context, password string) (string, er
 	salt := make([]byte, saltSize)
 	_, _ = rand.Read(salt) // never fails
 	var stored string
-	err := s.slow(ctx, func() { stored = argonDefault.format(salt, argonDefault.key(password, salt)) })
+	err := s.slow(ctx, func() { stored = s.costs.format(salt, s.costs.key(password, salt)) })
 	return stored, err
 }
 
@@ -63,7 +66,7 @@ func (s *Service) VerifyHash(ctx context.Context, stored, secret string) (bool, 
 		secret = secret[:maxPassword+1] // matches nothing, costs as much
 	}
 	var right bool
-	err := s.slow(ctx, func() { right = verify(stored, secret) })
+	err := s.slow(ctx, func() { right = s.costs.verify(stored, secret) })
 	return right, err
 }
 
@@ -87,7 +90,7 @@ func (s *Service) slow(ctx context.Context, fn func()) error {
 
 // verify checks the three stored forms. What is no such form is checked against
 // a hash that nothing matches.
-func verify(stored, secret string) bool {
+func (a argon) verify(stored, secret string) bool {
 	switch {
 	case strings.HasPrefix(stored, "$argon2id$"):
 		costs, salt, want, err := parseArgon(stored)
@@ -100,14 +103,14 @@ func verify(stored, secret string) bool {
 	case len(stored) == springSize:
 		return verifySpring(stored, secret)
 	}
-	argonDefault.key(secret, make([]byte, saltSize))
+	a.key(secret, make([]byte, saltSize))
 	return false
 }
 
 // outdated reports whether a stored form should be replaced by today's.
-func outdated(stored string) bool {
+func (a argon) outdated(stored string) bool {
 	costs, _, _, err := parseArgon(stored)
-	return err != nil || costs != argonDefault
+	return err != nil || costs != a
 }
 
 // springSize is the length of what Spring's StandardPasswordEncoder stores: the

@@ -79,13 +79,13 @@ func TestVerifyRefusesWhatIsNoHash(t *testing.T) {
 		"", "admin", "$argon2id$", "$argon2id$v=19$m=99999999,t=2,p=1$c2FsdHNhbHQ$AAAA", "$argon2id$v=19$m=19456,t=2,p=1$$", "$argon2i$v=19$m=8,t=1,p=1$x$y",
 		"$2a$", strings.Repeat("z", springSize), strings.Repeat("0", springSize),
 	} {
-		if verify(stored, "admin") || verify(stored, "") {
+		if argonDefault.verify(stored, "admin") || argonDefault.verify(stored, "") {
 			t.Errorf("%q matches", stored)
 		}
 	}
 	long := strings.Repeat("x", 72)
 	crypted, err := bcrypt.GenerateFromPassword([]byte(long), bcrypt.MinCost)
-	if err != nil || !verify(string(crypted), long) || verify(string(crypted), long+"more") {
+	if err != nil || !argonDefault.verify(string(crypted), long) || argonDefault.verify(string(crypted), long+"more") {
 		t.Error("bcrypt must not take a longer password by its first 72 bytes", err)
 	}
 }

@@ -32,6 +32,8 @@ type Config struct {
 	SessionTTL time.Duration
 	// PasswordConcurrency is how many slow hashes run at once; 0 means 1.
 	PasswordConcurrency int
+	// CheapPasswords hashes at a cost that is for tests alone.
+	CheapPasswords bool
 	// Secure is true when browsers reach the server by https.
 	Secure bool
 	// Purpose tells the login page which application sends the user; nil means
@@ -54,6 +56,7 @@ type Service struct {
 	cfg    Config
 	db     *store.DB
 	pages  *page.Pages
+	costs  argon         // of new hashes
 	hashes chan struct{} // a place per slow hash that may run
 	queued chan struct{} // a place per slow hash that may wait or run
 	basic  *basicCache
@@ -65,7 +68,11 @@ const hashQueue = 200
 
 // New returns the room on a migrated database.
 func New(db *store.DB, pages *page.Pages, cfg Config) *Service {
-	return &Service{cfg: cfg, db: db, pages: pages, hashes: make(chan struct{}, max(cfg.PasswordConcurrency, 1)),
+	costs := argonDefault
+	if cfg.CheapPasswords {
+		costs = argonCheap
+	}
+	return &Service{cfg: cfg, db: db, pages: pages, costs: costs, hashes: make(chan struct{}, max(cfg.PasswordConcurrency, 1)),
 		queued: make(chan struct{}, hashQueue), basic: newBasicCache()}
 }
 

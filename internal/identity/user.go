@@ -151,7 +151,7 @@ func (s *Service) byLogin(ctx context.Context, login string) (*User, error) {
 // rehash brings an imported or old hash up to date. The guard keeps a password
 // that was changed meanwhile. Failing at it does not fail the sign-in.
 func (s *Service) rehash(ctx context.Context, u *User, password string) {
-	if !outdated(u.passwordHash) {
+	if !s.costs.outdated(u.passwordHash) {
 		return
 	}
 	stored, err := s.HashPassword(ctx, password)
