@@ -2,7 +2,7 @@
 GO ?= go
 LINT = $(GO) tool -modfile=tools/go.mod
 
-.PHONY: check test race lint bench build
+.PHONY: check test race lint bench servers build
 check: lint test race
 
 build:
@@ -22,3 +22,6 @@ lint:
 
 bench:
 	$(GO) test -C bench -run xxx -bench . -benchmem
+
+servers:
+	$(GO) run -C bench ./servers
