@@ -32,6 +32,7 @@ var imports = map[string][]string{
 	"cmd/sluice":               {""},
 	"sluicetest":               {"", "internal/store/storetest"},
 	"internal/store/storetest": {"internal/store"},
+	"internal/checklist":       {},
 	"clients/golang":           {},
 }
 

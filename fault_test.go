@@ -72,6 +72,8 @@ func TestTroubleAtCheckToken(t *testing.T) {
 
 // With the database gone nothing is told as known: no active:false, no 401, no
 // success.
+//
+// Requirement R038, RFC 6749 §4.1.2.1
 func TestDatabaseGone(t *testing.T) {
 	t.Parallel()
 	for name, lose := range map[string]func(*testing.T, *sluicetest.Server){"closed": closeDatabase, "dropped": dropDatabase} {

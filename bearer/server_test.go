@@ -120,17 +120,18 @@ func TestFactsAreChecked(t *testing.T) {
 		token  bearer.Token
 		status int
 	}{
-		"plain":                  {bearer.Token{Audience: []string{"api"}}, 200},
-		"just expired":           {bearer.Token{Audience: []string{"api"}, Expiry: now.Add(-4 * time.Second)}, 200},
-		"expired":                {bearer.Token{Audience: []string{"api"}, Expiry: now.Add(-6 * time.Second)}, 401},
-		"clocks differ":          {bearer.Token{Audience: []string{"api"}, NotBefore: now.Add(29 * time.Second), IssuedAt: now.Add(29 * time.Second)}, 200},
-		"not yet":                {bearer.Token{Audience: []string{"api"}, NotBefore: now.Add(31 * time.Second)}, 401},
-		"issued in the future":   {bearer.Token{Audience: []string{"api"}, IssuedAt: now.Add(time.Hour)}, 401},
-		"another audience":       {bearer.Token{Audience: []string{"other"}}, 401},
-		"no audience":            {bearer.Token{}, 401},
-		"bound to a key":         {bearer.Token{Audience: []string{"api"}, Confirmation: json.RawMessage(`{"jkt":"x"}`)}, 401},
-		"bound, DPoP type":       {bearer.Token{Audience: []string{"api"}, Type: "DPoP"}, 401},
-		"type in another case":   {bearer.Token{Audience: []string{"api"}, Type: "bearer"}, 200},
+		"plain":                {bearer.Token{Audience: []string{"api"}}, 200},
+		"just expired":         {bearer.Token{Audience: []string{"api"}, Expiry: now.Add(-4 * time.Second)}, 200},
+		"expired":              {bearer.Token{Audience: []string{"api"}, Expiry: now.Add(-6 * time.Second)}, 401},
+		"clocks differ":        {bearer.Token{Audience: []string{"api"}, NotBefore: now.Add(29 * time.Second), IssuedAt: now.Add(29 * time.Second)}, 200},
+		"not yet":              {bearer.Token{Audience: []string{"api"}, NotBefore: now.Add(31 * time.Second)}, 401},
+		"issued in the future": {bearer.Token{Audience: []string{"api"}, IssuedAt: now.Add(time.Hour)}, 401},
+		"another audience":     {bearer.Token{Audience: []string{"other"}}, 401},
+		"no audience":          {bearer.Token{}, 401},
+		"bound to a key":       {bearer.Token{Audience: []string{"api"}, Confirmation: json.RawMessage(`{"jkt":"x"}`)}, 401},
+		"bound, DPoP type":     {bearer.Token{Audience: []string{"api"}, Type: "DPoP"}, 401},
+		"type in another case": {bearer.Token{Audience: []string{"api"}, Type: "bearer"}, 200},
+		// Requirement R068, RFC 6749 §7 MUST NOT: a token of a type that the module does not know is not taken
 		"a refresh token's type": {bearer.Token{Audience: []string{"api"}, Type: "refresh_token"}, 401},
 	} {
 		ask := serve(t, bearer.Config{Validator: known(c.token), Audience: "api", Now: func() time.Time { return now }})

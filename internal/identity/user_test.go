@@ -324,6 +324,7 @@ func TestSessions(t *testing.T) {
 	}
 }
 
+// Requirement R076, RFC 6749 §10.15
 func TestNextStaysOnThisServer(t *testing.T) {
 	t.Parallel()
 	for next, want := range map[string]string{

@@ -15,15 +15,20 @@ func authorize(pairs ...string) string { return "/oauth/authorize?" + form(pairs
 
 // RFC 6749 §4.1.2.1: with a client or an address that cannot be trusted, the user
 // sees a page and is sent nowhere.
+//
+// Requirement R076, RFC 6749 §10.15
 func TestRequestsWithoutATrustedAddressEndOnAPage(t *testing.T) {
 	t.Parallel()
 	srv := setup(t, client("two", "secret", func(c *sluice.Client) { c.RedirectURIs = []string{callback, "https://app.example.com/cb?x=1"} }))
 	for name, query := range map[string]string{
-		"no client":       "response_type=code",
-		"unknown client":  "response_type=code&client_id=nobody",
-		"client twice":    "response_type=code&client_id=web&client_id=web",
-		"URI twice":       "response_type=code&client_id=web&redirect_uri=" + callback + "&redirect_uri=" + callback,
-		"several, none":   "response_type=code&client_id=two",
+		"no client":      "response_type=code",
+		"unknown client": "response_type=code&client_id=nobody",
+		// Requirement R011, RFC 6749 §3.1 MUST NOT: a parameter of the authorization request comes once
+		"client twice": "response_type=code&client_id=web&client_id=web",
+		"URI twice":    "response_type=code&client_id=web&redirect_uri=" + callback + "&redirect_uri=" + callback,
+		// Requirement R020, RFC 6749 §3.1.2.3 MUST: a client of several redirection URIs has to name one
+		"several, none": "response_type=code&client_id=two",
+		// Requirement R022, RFC 6749 §3.1.2.4 MUST NOT: for an unknown redirection URI the user sees a page and is sent nowhere
 		"not registered":  "response_type=code&client_id=web&redirect_uri=https://evil.example.com/",
 		"bad escape":      "response_type=code&client_id=web&state=%zz",
 		"not UTF-8":       "response_type=code&client_id=web&state=%ff",
@@ -38,6 +43,10 @@ func TestRequestsWithoutATrustedAddressEndOnAPage(t *testing.T) {
 
 // RFC 9700 §2.1: byte equality, and only a loopback port may vary where none was
 // registered.
+//
+// Requirement R021, RFC 6749 §3.1.2.3 MUST: what only resembles a registered redirection URI is refused
+// Requirement R016, RFC 6749 §3.1.2
+// Requirement R017, RFC 6749 §3.1.2
 func TestRedirectURIsThatOnlyLookAlike(t *testing.T) {
 	t.Parallel()
 	const known = "https://app.example.com/cb?x=1"
@@ -85,12 +94,17 @@ func TestErrorsThatAreToldToTheClient(t *testing.T) {
 		code     string
 		fragment bool
 	}{
-		"no response type":           {[]string{"client_id", "web"}, "invalid_request", false},
-		"unknown response type":      {[]string{"client_id", "web", "response_type", "magic"}, "unsupported_response_type", false},
-		"implicit not registered":    {[]string{"client_id", "codeonly", "response_type", "token"}, "unauthorized_client", true},
-		"code not registered":        {[]string{"client_id", "implicitonly", "response_type", "code"}, "unauthorized_client", false},
-		"unknown scope":              {[]string{"client_id", "web", "response_type", "code", "scope", "root"}, "invalid_scope", false},
-		"implicit, unknown scope":    {[]string{"client_id", "web", "response_type", "token", "scope", "root"}, "invalid_scope", true},
+		// Requirement R014, RFC 6749 §3.1.1 REQUIRED: a missing response_type and an unknown one are told apart and refused
+		"no response type": {[]string{"client_id", "web"}, "invalid_request", false},
+		// Requirement R014, RFC 6749 §3.1.1
+		// Requirement R035, RFC 6749 §4.1.2.1 MUST: errors behind a trusted address go there, with state
+		"unknown response type": {[]string{"client_id", "web", "response_type", "magic"}, "unsupported_response_type", false},
+		// Requirement R037, RFC 6749 §4.1.2.1 MUST: a response type beyond the client's registration is unauthorized_client
+		"implicit not registered": {[]string{"client_id", "codeonly", "response_type", "token"}, "unauthorized_client", true},
+		"code not registered":     {[]string{"client_id", "implicitonly", "response_type", "code"}, "unauthorized_client", false},
+		"unknown scope":           {[]string{"client_id", "web", "response_type", "code", "scope", "root"}, "invalid_scope", false},
+		"implicit, unknown scope": {[]string{"client_id", "web", "response_type", "token", "scope", "root"}, "invalid_scope", true},
+		// Requirement R011, RFC 6749 §3.1
 		"response type twice":        {[]string{"client_id", "web", "response_type", "code", "response_type", "code"}, "invalid_request", false},
 		"scope twice":                {[]string{"client_id", "web", "response_type", "code", "scope", "read", "scope", "read"}, "invalid_request", false},
 		"no PKCE, public client":     {[]string{"client_id", "spa", "response_type", "code"}, "invalid_request", false},
@@ -127,6 +141,8 @@ func TestErrorsThatAreToldToTheClient(t *testing.T) {
 	}
 }
 
+// Requirement R034, RFC 6749 §4.1.2
+// Requirement R009, RFC 6749 §3.1
 func TestStateIsNotInvented(t *testing.T) {
 	t.Parallel()
 	srv := setup(t)
@@ -138,6 +154,7 @@ func TestStateIsNotInvented(t *testing.T) {
 	}
 }
 
+// Requirement R036, RFC 6749 §4.1.2.1 MUST: the user's no is access_denied
 func TestConsent(t *testing.T) {
 	t.Parallel()
 	srv := setup(t, client("own", "secret", func(c *sluice.Client) { c.SkipConsent = true }))
@@ -358,6 +375,8 @@ func TestFormPost(t *testing.T) {
 	}
 }
 
+// Requirement R073, RFC 6749 §10.12 MUST: another site's forms neither sign in nor consent
+// Requirement R074, RFC 6749 §10.13 SHOULD: login and consent refuse to be framed
 func TestPagesCannotBeFramedOrForged(t *testing.T) {
 	t.Parallel()
 	srv := setup(t)

@@ -190,7 +190,7 @@ func readGrantAnswer(status int, body []byte) (GrantResult, error) {
 	case err != nil:
 		return GrantResult{}, fmt.Errorf("the grant's endpoint answered %d, and no JSON that can be read", status)
 	case status == http.StatusBadRequest && slices.Contains(refusals, a.Error):
-		return GrantResult{}, &Failure{Code: a.Error, Description: printable(a.Description)}
+		return GrantResult{}, &Failure{Code: a.Error, Description: a.Description[:min(len(a.Description), 500)]}
 	case status != http.StatusOK:
 		return GrantResult{}, fmt.Errorf("the grant's endpoint answered %d", status)
 	case a.Active != nil && !*a.Active:
@@ -203,14 +203,4 @@ func readGrantAnswer(status int, body []byte) (GrantResult, error) {
 		result.Scope = strings.Fields(a.Scope)
 	}
 	return result, nil
-}
-
-// printable keeps the characters that an error_description may have (RFC 6749 §5.2).
-func printable(text string) string {
-	return strings.Map(func(r rune) rune {
-		if r < ' ' || r > '~' || r == '"' || r == '\\' {
-			return -1
-		}
-		return r
-	}, text[:min(len(text), 500)])
 }

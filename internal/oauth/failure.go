@@ -3,6 +3,7 @@ package oauth
 import (
 	"encoding/json"
 	"net/http"
+	"strings"
 
 	"github.com/sluicehq/sluice/internal/fault"
 )
@@ -18,6 +19,18 @@ type Failure struct {
 
 // Error returns the code and the description.
 func (f *Failure) Error() string { return f.Code + ": " + f.Description }
+
+// told is the description in the characters that an error_description may have
+// (RFC 6749 §5.2).
+func (f *Failure) told() string {
+	text := strings.NewReplacer("§", "section ", `"`, "'", `\`, "/").Replace(f.Description)
+	return strings.Map(func(r rune) rune {
+		if r < ' ' || r > '~' {
+			return -1
+		}
+		return r
+	}, text)
+}
 
 func invalidRequest(text string) *Failure {
 	return &Failure{Code: "invalid_request", Description: text}
@@ -87,7 +100,7 @@ func (s *Service) refuse(w http.ResponseWriter, r *http.Request, err error) {
 	writeJSON(w, status, struct {
 		Error       string `json:"error"`
 		Description string `json:"error_description,omitempty"`
-	}{f.Code, f.Description})
+	}{f.Code, f.told()})
 }
 
 // writeJSON writes v so that no cache keeps it (RFC 6749 §5.1).

@@ -8,6 +8,7 @@ import (
 	"testing"
 )
 
+// Requirement R077, RFC 6749 §App. B
 func FuzzForm(f *testing.F) {
 	for _, s := range []string{"a=b", "grant_type=x&grant_type=y", "a=%zz", "a=%ff", "a=%00", "a", "=", "&&", "a=b;c=d", "scope=a+b"} {
 		f.Add(s)
@@ -102,6 +103,9 @@ func TestSeal(t *testing.T) {
 	}
 }
 
+// Requirement R016, RFC 6749 §3.1.2
+// Requirement R017, RFC 6749 §3.1.2
+// Requirement R019, RFC 6749 §3.1.2.2
 func TestRegistrationsAreChecked(t *testing.T) {
 	t.Parallel()
 	good := Client{ID: "app", GrantTypes: []string{AuthorizationCode}, RedirectURIs: []string{"https://a.example.com/cb"}, Scopes: []string{"read"}, secret: "x"}

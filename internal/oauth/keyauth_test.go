@@ -286,6 +286,8 @@ func coordinate(n *big.Int) string {
 }
 
 // A client that is registered for one way of authentication has no other.
+//
+// Requirement R004, RFC 6749 §2.3.1
 func TestRegisteredMethods(t *testing.T) {
 	t.Parallel()
 	srv := setup(t, client("basic", "secret", func(c *sluice.Client) { c.AuthMethod = "client_secret_basic" }),

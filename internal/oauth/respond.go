@@ -72,7 +72,7 @@ func (s *Service) sendError(w http.ResponseWriter, r *http.Request, req *request
 	} else {
 		s.cfg.Log.InfoContext(r.Context(), "authorization refused", "client", req.ClientID, "code", f.Code, "reason", f.Description)
 	}
-	s.send(w, r, req, url.Values{"error": {f.Code}, "error_description": {f.Description}})
+	s.send(w, r, req, url.Values{"error": {f.Code}, "error_description": {f.told()}})
 }
 
 // showError tells the user, because there is no address to trust.

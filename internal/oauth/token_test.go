@@ -20,6 +20,8 @@ func basic(id, secret string) string {
 
 // RFC 6749 §2.3, §3.2, §5.2: what the token endpoint answers to requests that are
 // wrong in one way each.
+//
+// Requirement R059, RFC 6749 §5.2 MUST: every other refusal of the token endpoint is 400 in JSON
 func TestTokenRequestsThatAreRefused(t *testing.T) {
 	t.Parallel()
 	srv := setup(t, client("plain", "plain secret", func(c *sluice.Client) { c.GrantTypes = []string{"client_credentials"} }))
@@ -31,30 +33,41 @@ func TestTokenRequestsThatAreRefused(t *testing.T) {
 		status     int
 		code       string
 	}{
-		"no grant type":           {"scope=read", urlencoded, []string{web}, 400, "invalid_request"},
-		"unknown grant type":      {"grant_type=urn:x:y", urlencoded, []string{web}, 400, "unsupported_grant_type"},
-		"grant not registered":    {"grant_type=password&username=a&password=b", urlencoded, []string{basic("plain", "plain+secret")}, 400, "unauthorized_client"},
-		"wrong secret":            {"grant_type=client_credentials", urlencoded, []string{basic("web", "wrong")}, 401, "invalid_client"},
-		"unknown client":          {"grant_type=client_credentials", urlencoded, []string{basic("nobody", "secret")}, 401, "invalid_client"},
-		"no client":               {"grant_type=client_credentials", urlencoded, nil, 401, "invalid_client"},
-		"secret missing":          {"grant_type=client_credentials&client_id=web", urlencoded, nil, 401, "invalid_client"},
-		"two ways at once":        {"grant_type=client_credentials&client_id=web&client_secret=secret", urlencoded, []string{web}, 400, "invalid_request"},
-		"two clients":             {"grant_type=client_credentials&client_id=other", urlencoded, []string{web}, 400, "invalid_request"},
-		"two headers":             {"grant_type=client_credentials", urlencoded, []string{web, web}, 400, "invalid_request"},
-		"not base64":              {"grant_type=client_credentials", urlencoded, []string{"Basic ?"}, 401, "invalid_client"},
-		"unknown scheme":          {"grant_type=client_credentials", urlencoded, []string{"Digest x"}, 401, "invalid_client"},
+		"no grant type": {"scope=read", urlencoded, []string{web}, 400, "invalid_request"},
+		// Requirement R052, RFC 6749 §4.5 MUST: a grant_type nobody knows is unsupported_grant_type
+		"unknown grant type": {"grant_type=urn:x:y", urlencoded, []string{web}, 400, "unsupported_grant_type"},
+		// Requirement R060, RFC 6749 §5.2 MUST: a grant beyond the client's registration is unauthorized_client
+		"grant not registered": {"grant_type=password&username=a&password=b", urlencoded, []string{basic("plain", "plain+secret")}, 400, "unauthorized_client"},
+		// Requirement R058, RFC 6749 §5.2 MUST: bad credentials by Basic are 401 with a Basic challenge
+		"wrong secret":   {"grant_type=client_credentials", urlencoded, []string{basic("web", "wrong")}, 401, "invalid_client"},
+		"unknown client": {"grant_type=client_credentials", urlencoded, []string{basic("nobody", "secret")}, 401, "invalid_client"},
+		"no client":      {"grant_type=client_credentials", urlencoded, nil, 401, "invalid_client"},
+		// Requirement R026, RFC 6749 §3.2.1 MUST: a confidential client gets nothing by its bare id
+		"secret missing": {"grant_type=client_credentials&client_id=web", urlencoded, nil, 401, "invalid_client"},
+		// Requirement R001, RFC 6749 §2.3 MUST NOT: a request that proves its client in two ways is refused
+		"two ways at once": {"grant_type=client_credentials&client_id=web&client_secret=secret", urlencoded, []string{web}, 400, "invalid_request"},
+		"two clients":      {"grant_type=client_credentials&client_id=other", urlencoded, []string{web}, 400, "invalid_request"},
+		"two headers":      {"grant_type=client_credentials", urlencoded, []string{web, web}, 400, "invalid_request"},
+		"not base64":       {"grant_type=client_credentials", urlencoded, []string{"Basic ?"}, 401, "invalid_client"},
+		"unknown scheme":   {"grant_type=client_credentials", urlencoded, []string{"Digest x"}, 401, "invalid_client"},
+		// Requirement R003, RFC 6749 §2.3.1
 		"secret not form-encoded": {"grant_type=client_credentials", urlencoded, []string{basic("other", odd)}, 401, "invalid_client"},
-		"repeated parameter":      {"grant_type=client_credentials&scope=read&scope=read", urlencoded, []string{web}, 400, "invalid_request"},
-		"repeated, one empty":     {"grant_type=client_credentials&grant_type=", urlencoded, []string{web}, 400, "invalid_request"},
-		"JSON":                    {`{"grant_type":"client_credentials"}`, "application/json", []string{web}, 400, "invalid_request"},
-		"no content type":         {"grant_type=client_credentials", "", []string{web}, 400, "invalid_request"},
-		"bad escape":              {"grant_type=%zz", urlencoded, []string{web}, 400, "invalid_request"},
-		"not UTF-8":               {"grant_type=client_credentials&scope=%ff", urlencoded, []string{web}, 400, "invalid_request"},
-		"NUL":                     {"grant_type=client_credentials&scope=%00", urlencoded, []string{web}, 400, "invalid_request"},
-		"too large":               {"grant_type=client_credentials&x=" + strings.Repeat("x", 64<<10), urlencoded, []string{web}, 413, "invalid_request"},
-		"unknown scope":           {"grant_type=client_credentials&scope=admin", urlencoded, []string{web}, 400, "invalid_scope"},
-		"scope in another case":   {"grant_type=client_credentials&scope=READ", urlencoded, []string{web}, 400, "invalid_scope"},
-		"public client's own":     {"grant_type=client_credentials&client_id=spa", urlencoded, nil, 400, "unauthorized_client"},
+		// Requirement R025, RFC 6749 §3.2 MUST NOT: a parameter of the token request comes once
+		"repeated parameter":  {"grant_type=client_credentials&scope=read&scope=read", urlencoded, []string{web}, 400, "invalid_request"},
+		"repeated, one empty": {"grant_type=client_credentials&grant_type=", urlencoded, []string{web}, 400, "invalid_request"},
+		"JSON":                {`{"grant_type":"client_credentials"}`, "application/json", []string{web}, 400, "invalid_request"},
+		"no content type":     {"grant_type=client_credentials", "", []string{web}, 400, "invalid_request"},
+		"bad escape":          {"grant_type=%zz", urlencoded, []string{web}, 400, "invalid_request"},
+		"not UTF-8":           {"grant_type=client_credentials&scope=%ff", urlencoded, []string{web}, 400, "invalid_request"},
+		"NUL":                 {"grant_type=client_credentials&scope=%00", urlencoded, []string{web}, 400, "invalid_request"},
+		"too large":           {"grant_type=client_credentials&x=" + strings.Repeat("x", 64<<10), urlencoded, []string{web}, 413, "invalid_request"},
+		// Requirement R061, RFC 6749 §5.2 MUST: a scope beyond the client's registration is invalid_scope
+		"unknown scope": {"grant_type=client_credentials&scope=admin", urlencoded, []string{web}, 400, "invalid_scope"},
+		// Requirement R028, RFC 6749 §3.3
+		"scope in another case": {"grant_type=client_credentials&scope=READ", urlencoded, []string{web}, 400, "invalid_scope"},
+		// Requirement R050, RFC 6749 §4.4 MUST: a public client gets no token of its own
+		"public client's own": {"grant_type=client_credentials&client_id=spa", urlencoded, nil, 400, "unauthorized_client"},
+		// Requirement R046, RFC 6749 §4.3.2 MUST: the password grant wants both user name and password
 		"password missing":        {"grant_type=password&username=x", urlencoded, []string{web}, 400, "invalid_request"},
 		"wrong password":          {"grant_type=password&username=" + kermit + "&password=x", urlencoded, []string{web}, 400, "invalid_grant"},
 		"unknown user":            {"grant_type=password&username=x&password=x", urlencoded, []string{web}, 400, "invalid_grant"},
@@ -88,6 +101,7 @@ func TestTokenRequestsThatAreRefused(t *testing.T) {
 	}
 }
 
+// Requirement R049, RFC 6749 §4.3.3 MUST: a wrong password and an unknown user are one and the same answer
 func TestTheSameAnswerForAWrongPasswordAndAnUnknownUser(t *testing.T) {
 	t.Parallel()
 	srv := setup(t)
@@ -105,12 +119,17 @@ func TestTokenRequestsThatAreAccepted(t *testing.T) {
 		form    url.Values
 		headers []string
 	}{
-		"Basic":                          {form("grant_type", "client_credentials"), []string{"Authorization", basic("web", "secret")}},
-		"Basic in another case":          {form("grant_type", "client_credentials"), []string{"Authorization", "bAsIc " + basic("web", "secret")[6:]}},
-		"Basic, form-encoded":            {form("grant_type", "client_credentials"), []string{"Authorization", basic("other", url.QueryEscape(odd))}},
-		"Basic with the same client_id":  {form("grant_type", "client_credentials", "client_id", "web"), []string{"Authorization", basic("web", "secret")}},
-		"secret in the body":             {form("grant_type", "client_credentials", "client_id", "web", "client_secret", "secret"), nil},
-		"empty and unknown parameters":   {form("grant_type", "client_credentials", "client_id", "web", "client_secret", "secret", "scope", "", "foo", "bar"), nil},
+		// Requirement R002, RFC 6749 §2.3.1 MUST: a client with a secret may send it by HTTP Basic
+		"Basic":                 {form("grant_type", "client_credentials"), []string{"Authorization", basic("web", "secret")}},
+		"Basic in another case": {form("grant_type", "client_credentials"), []string{"Authorization", "bAsIc " + basic("web", "secret")[6:]}},
+		// Requirement R003, RFC 6749 §2.3.1
+		"Basic, form-encoded":           {form("grant_type", "client_credentials"), []string{"Authorization", basic("other", url.QueryEscape(odd))}},
+		"Basic with the same client_id": {form("grant_type", "client_credentials", "client_id", "web"), []string{"Authorization", basic("web", "secret")}},
+		// Requirement R004, RFC 6749 §2.3.1 MAY: a secret in the body is taken, unless the client is registered for Basic
+		"secret in the body": {form("grant_type", "client_credentials", "client_id", "web", "client_secret", "secret"), nil},
+		// Requirement R024, RFC 6749 §3.2 MUST: the token endpoint, too, takes empty as absent and ignores the unknown
+		"empty and unknown parameters": {form("grant_type", "client_credentials", "client_id", "web", "client_secret", "secret", "scope", "", "foo", "bar"), nil},
+		// Requirement R028, RFC 6749 §3.3
 		"scope in any order, repeated":   {form("grant_type", "client_credentials", "client_id", "web", "client_secret", "secret", "scope", "write read write"), nil},
 		"public client":                  {form("grant_type", "password", "client_id", "spa", "username", kermit, "password", password), nil},
 		"public client, empty secret":    {form("grant_type", "password", "client_id", "spa", "client_secret", "", "username", kermit, "password", password), nil},
@@ -171,6 +190,7 @@ func TestParametersInTheAddress(t *testing.T) {
 	}
 }
 
+// Requirement R023, RFC 6749 §3.2 MUST: the token endpoint answers POST alone
 func TestOnlyPostIsAnswered(t *testing.T) {
 	t.Parallel()
 	srv := setup(t)
@@ -192,10 +212,14 @@ func TestCodesAreBound(t *testing.T) {
 		redeem  []string
 		mistake bool
 	}{
-		"right":                        {[]string{"redirect_uri", callback}, "web", []string{"redirect_uri", callback}, false},
-		"URI not sent, not needed":     {nil, "web", nil, false},
-		"another client":               {[]string{"redirect_uri", callback}, "other", []string{"redirect_uri", callback}, true},
-		"URI left out":                 {[]string{"redirect_uri", callback}, "web", nil, true},
+		"right":                    {[]string{"redirect_uri", callback}, "web", []string{"redirect_uri", callback}, false},
+		"URI not sent, not needed": {nil, "web", nil, false},
+		// Requirement R033, RFC 6749 §4.1.2 MUST: a code works for its client and its redirection URI alone
+		"another client": {[]string{"redirect_uri", callback}, "other", []string{"redirect_uri", callback}, true},
+		// Requirement R040, RFC 6749 §4.1.3
+		"URI left out": {[]string{"redirect_uri", callback}, "web", nil, true},
+		// Requirement R033, RFC 6749 §4.1.2
+		// Requirement R040, RFC 6749 §4.1.3 REQUIRED: a redirection URI that was sent first has to be repeated exactly
 		"another URI":                  {[]string{"redirect_uri", callback}, "web", []string{"redirect_uri", callback + "/"}, true},
 		"right verifier":               {s256, "web", []string{"code_verifier", verifier}, false},
 		"no verifier":                  {s256, "web", nil, true},
@@ -228,6 +252,7 @@ func TestCodesAreBound(t *testing.T) {
 	}
 }
 
+// Requirement R071, RFC 6749 §10.6 MUST: a code asked for at one registered URI is not redeemed with another
 func TestACodeOfOneURIIsNotRedeemedWithAnother(t *testing.T) {
 	t.Parallel()
 	srv := setup(t, client("two", "secret", func(c *sluice.Client) { c.RedirectURIs = []string{callback, "http://127.0.0.1:5998/callback"} }))
@@ -239,6 +264,9 @@ func TestACodeOfOneURIIsNotRedeemedWithAnother(t *testing.T) {
 }
 
 // RFC 6749 §4.1.2: a second use ends what the first one gave.
+//
+// Requirement R031, RFC 6749 §4.1.2 MUST NOT: a code is redeemed once
+// Requirement R032, RFC 6749 §4.1.2 SHOULD: a second use of a code ends the tokens of the first
 func TestAReplayedCodeEndsItsTokens(t *testing.T) {
 	t.Parallel()
 	srv := setup(t)
@@ -256,6 +284,7 @@ func TestAReplayedCodeEndsItsTokens(t *testing.T) {
 	}
 }
 
+// Requirement R030, RFC 6749 §4.1.2 MUST: a code ends a minute after it was made
 func TestExpiry(t *testing.T) {
 	t.Parallel()
 	c := newClock()
@@ -288,6 +317,8 @@ func TestExpiry(t *testing.T) {
 	}
 }
 
+// Requirement R064, RFC 6749 §6 MUST NOT: refreshing never widens the scope
+// Requirement R065, RFC 6749 §6 MAY: a refresh may ask for less, and the next one has everything again
 func TestRefreshScope(t *testing.T) {
 	t.Parallel()
 	srv := setup(t)
@@ -310,6 +341,8 @@ func TestRefreshScope(t *testing.T) {
 	}
 }
 
+// Requirement R062, RFC 6749 §6 MUST: a refresh token works for its client alone
+// Requirement R063, RFC 6749 §6 MUST: a confidential client proves itself to refresh
 func TestARefreshTokenIsBoundToItsClient(t *testing.T) {
 	t.Parallel()
 	srv := setup(t)
@@ -327,6 +360,8 @@ func TestARefreshTokenIsBoundToItsClient(t *testing.T) {
 
 // RFC 9700 §4.14.2 with the grace window: a repetition gets the same successor; a
 // reuse after it, or after the successor was used, ends the whole grant.
+//
+// Requirement R070, RFC 6749 §10.4 MUST: a rotated refresh token that comes again ends its family
 func TestRefreshReuse(t *testing.T) {
 	t.Parallel()
 	c := newClock()
@@ -427,6 +462,7 @@ func TestFiftyRefreshWithOneToken(t *testing.T) {
 	}
 }
 
+// Requirement R069, RFC 6749 §10.3 MUST: fifty tokens show no pattern and 256 bits each
 func TestTokensAreRandomAndRecognisable(t *testing.T) {
 	t.Parallel()
 	srv := setup(t)

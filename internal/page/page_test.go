@@ -108,6 +108,8 @@ func form(t *testing.T, p *Pages) (*http.Cookie, string) {
 }
 
 // Each line fails when its rule in checkForm is taken away.
+//
+// Requirement R073, RFC 6749 §10.12
 func TestForgedFormsAreRefused(t *testing.T) {
 	t.Parallel()
 	p := setup(t, false)
