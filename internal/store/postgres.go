@@ -14,7 +14,10 @@ import (
 
 // postgresDB is a pool of connections. pgx prepares each statement once per
 // connection by itself.
-type postgresDB struct{ pool *sql.DB }
+type postgresDB struct {
+	pool    *sql.DB
+	timeout time.Duration
+}
 
 func openPostgres(ctx context.Context, cfg Config) (*postgresDB, error) {
 	conf, err := pgx.ParseConfig(cfg.URL)
@@ -38,7 +41,7 @@ func openPostgres(ctx context.Context, cfg Config) (*postgresDB, error) {
 	if err := pool.PingContext(ctx); err != nil {
 		return nil, errors.Join(fmt.Errorf("opening database %s on %s: %w", conf.Database, conf.Host, err), pool.Close())
 	}
-	return &postgresDB{pool}, nil
+	return &postgresDB{pool, cfg.Timeout}, nil
 }
 
 func (db *postgresDB) name() string { return "postgres" }
@@ -84,6 +87,8 @@ func (db *postgresDB) Query(ctx context.Context, scan func(Row) error, query str
 }
 
 func (db *postgresDB) QueryRow(ctx context.Context, dest []any, query string, args ...any) error {
+	ctx, cancel := context.WithTimeout(ctx, db.timeout)
+	defer cancel()
 	return db.pool.QueryRowContext(ctx, query, args...).Scan(dest...)
 }
 

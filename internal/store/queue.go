@@ -3,9 +3,13 @@ package store
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"sync"
 	"sync/atomic"
+
+	"modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
 )
 
 // batch is the most writes that share one commit.
@@ -29,6 +33,7 @@ type queue struct {
 type job struct {
 	fn       func(*Tx) error
 	alone    func() error // when set, runs outside a transaction instead of fn
+	single   bool         // fn is one statement, which keeps all or nothing by itself
 	state    atomic.Int32
 	err      error
 	panicked any
@@ -195,8 +200,14 @@ func rollback(ctx context.Context, tx *Tx) {
 	_, _ = tx.Exec(ctx, "ROLLBACK") // fails when SQLite has rolled back by itself, which is as good
 }
 
-// step runs one job in its savepoint.
+// step runs one job, in a savepoint if it needs one.
 func (q *queue) step(ctx context.Context, tx *Tx, j *job) error {
+	if j.single {
+		if j.err = j.call(tx); endsTransaction(j.err) {
+			return j.err
+		}
+		return nil
+	}
 	if _, err := tx.Exec(ctx, "SAVEPOINT job"); err != nil {
 		return err
 	}
@@ -207,6 +218,13 @@ func (q *queue) step(ctx context.Context, tx *Tx, j *job) error {
 	}
 	_, err := tx.Exec(ctx, "RELEASE job")
 	return err
+}
+
+// endsTransaction reports whether SQLite may have given up more than the statement
+// that failed. It has not when a constraint was broken, or when it was never reached.
+func endsTransaction(err error) bool {
+	var lite *sqlite.Error
+	return errors.As(err, &lite) && lite.Code()&0xff != sqlite3.SQLITE_CONSTRAINT
 }
 
 // call runs the job's function and keeps its panic for the caller's goroutine.

@@ -32,7 +32,9 @@ type sqliteDB struct {
 	path       string
 	file       fs.FileInfo // as it was opened; see inPlace
 	reader     *sql.DB
-	statements sync.Map // query → *sql.Stmt of reader
+	statements sync.Map      // query → *sql.Stmt of reader
+	places     chan struct{} // one for each connection of reader
+	timeout    time.Duration
 	writer     *sql.DB
 	queue      *queue
 }
@@ -47,7 +49,7 @@ func openSQLite(ctx context.Context, cfg Config) (*sqliteDB, error) {
 	if err := private(cfg.Path); err != nil {
 		return nil, err
 	}
-	db := &sqliteDB{path: cfg.Path}
+	db := &sqliteDB{path: cfg.Path, places: make(chan struct{}, readers), timeout: cfg.Timeout}
 	var err error
 	if db.writer, err = openPool(ctx, cfg.Path, 1, "&_txlock=immediate"); err != nil {
 		return nil, err
@@ -152,6 +154,10 @@ func (db *sqliteDB) write(ctx context.Context, fn func(*Tx) error) error {
 }
 
 func (db *sqliteDB) read(ctx context.Context, fn func(*Tx) error) error {
+	if err := db.enter(ctx); err != nil {
+		return err
+	}
+	defer db.leave()
 	tx, err := db.reader.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
 	if err != nil {
 		return err
@@ -162,14 +168,18 @@ func (db *sqliteDB) read(ctx context.Context, fn func(*Tx) error) error {
 
 // Exec is one write in the queue.
 func (db *sqliteDB) Exec(ctx context.Context, query string, args ...any) (n int64, err error) {
-	err = db.queue.run(ctx, func(tx *Tx) error {
+	err = db.queue.submit(ctx, &job{single: true, ended: make(chan struct{}), fn: func(tx *Tx) error {
 		n, err = tx.Exec(ctx, query, args...)
 		return err
-	})
+	}})
 	return n, err
 }
 
 func (db *sqliteDB) Query(ctx context.Context, scan func(Row) error, query string, args ...any) error {
+	if err := db.enter(ctx); err != nil {
+		return err
+	}
+	defer db.leave()
 	stmt, err := db.prepared(ctx, query)
 	if err != nil {
 		return err
@@ -178,13 +188,42 @@ func (db *sqliteDB) Query(ctx context.Context, scan func(Row) error, query strin
 	return queryRows(rows, err, scan)
 }
 
+// QueryRow waits for a connection no longer than it may. Then it runs to its end: what
+// finds one row takes microseconds, and to be able to interrupt it costs as much again.
 func (db *sqliteDB) QueryRow(ctx context.Context, dest []any, query string, args ...any) error {
+	if err := db.enter(ctx); err != nil {
+		return err
+	}
+	defer db.leave()
+	ctx = context.WithoutCancel(ctx)
 	stmt, err := db.prepared(ctx, query)
 	if err != nil {
 		return err
 	}
 	return stmt.QueryRowContext(ctx, args...).Scan(dest...)
 }
+
+// enter waits until a reading connection is free.
+func (db *sqliteDB) enter(ctx context.Context) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	select {
+	case db.places <- struct{}{}:
+		return nil
+	default:
+	}
+	ctx, cancel := context.WithTimeout(ctx, db.timeout)
+	defer cancel()
+	select {
+	case db.places <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (db *sqliteDB) leave() { <-db.places }
 
 // prepared returns the statement of a query; the set of queries is that of the
 // program's text, so the map does not grow with its use.

@@ -203,8 +203,6 @@ func (db *DB) Query(ctx context.Context, scan func(Row) error, query string, arg
 
 // QueryRow runs one reading statement that gives at most one row.
 func (db *DB) QueryRow(ctx context.Context, dest []any, query string, args ...any) error {
-	ctx, cancel := context.WithTimeout(ctx, db.timeout)
-	defer cancel()
 	db.statements.Add(1)
 	return db.told(db.backend.QueryRow(ctx, dest, query, args...))
 }

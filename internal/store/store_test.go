@@ -103,6 +103,77 @@ func TestConcurrentWritesFailAlone(t *testing.T) {
 	}
 }
 
+// Single statements share a commit without a savepoint: one that breaks a constraint,
+// or that SQLite never sees, fails alone.
+func TestConcurrentStatementsFailAlone(t *testing.T) {
+	t.Parallel()
+	db := storetest.Open(t)
+	if err := insert(t.Context(), db, "taken"); err != nil {
+		t.Fatal(err)
+	}
+	var wg sync.WaitGroup
+	errs := make([]error, 300)
+	for i := range errs {
+		wg.Go(func() {
+			switch i % 3 {
+			case 0:
+				errs[i] = insert(context.Background(), db, fmt.Sprint(i))
+			case 1:
+				errs[i] = insert(context.Background(), db, "taken")
+			case 2:
+				_, errs[i] = db.Exec(context.Background(), `INSERT INTO sequences (name, value) VALUES ($1, $2)`, "odd", struct{}{})
+			}
+		})
+	}
+	wg.Wait()
+	for i, err := range errs {
+		if (err == nil) != (i%3 == 0) || (i%3 == 1 && !fault.Is(err, fault.Conflict)) {
+			t.Errorf("statement %d: %v", i, err)
+		}
+	}
+	if n := count(t, db); n != 101 {
+		t.Errorf("%d rows, want 101", n)
+	}
+}
+
+// A reader of a file waits for a connection no longer than it may.
+func TestReadersWaitNoLongerThanTheyMay(t *testing.T) {
+	t.Parallel()
+	db, err := store.Open(t.Context(), store.Config{Path: filepath.Join(t.TempDir(), "sluice.db"), Timeout: 300 * time.Millisecond})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	if _, err := db.Migrate(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	var busy, ended sync.WaitGroup
+	release := make(chan struct{})
+	for range 4 {
+		busy.Add(1)
+		ended.Go(func() {
+			if err := db.Read(context.Background(), func(*store.Tx) error { busy.Done(); <-release; return nil }); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	busy.Wait()
+	var n int
+	if err := db.QueryRow(context.Background(), []any{&n}, `SELECT COUNT(*) FROM sequences`); !fault.Is(err, fault.Unavailable) {
+		t.Errorf("%v, want unavailable", err)
+	}
+	close(release)
+	ended.Wait()
+	if count(t, db) != 0 {
+		t.Error("there are rows")
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := db.QueryRow(ctx, []any{&n}, `SELECT COUNT(*) FROM sequences`); !fault.Is(err, fault.Unavailable) {
+		t.Errorf("for a caller who has gone: %v, want unavailable", err)
+	}
+}
+
 func TestPanicReachesTheCallerAndLeavesNothing(t *testing.T) {
 	t.Parallel()
 	db := storetest.Open(t)
