@@ -112,7 +112,10 @@ func until(ctx context.Context, t time.Time) bool {
 	}
 }
 
-var errRepeated = errors.New("a token was given twice")
+var (
+	errRepeated = errors.New("a token was given twice")
+	errNothing  = errors.New("nothing was answered in time")
+)
 
 func sum(tallies []tally, span, spent time.Duration) (sample, error) {
 	var times []time.Duration
@@ -125,7 +128,7 @@ func sum(tallies []tally, span, spent time.Duration) (sample, error) {
 		return sample{}, errRepeated
 	}
 	if len(times) == 0 {
-		return sample{}, fmt.Errorf("nothing was answered within %s", span)
+		return sample{}, fmt.Errorf("%w: %s", errNothing, span)
 	}
 	slices.Sort(times)
 	return sample{

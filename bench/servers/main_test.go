@@ -30,7 +30,8 @@ func TestReportHasRatiosAndWhoIsMissing(t *testing.T) {
 		return &entry{contender: contender{name: name, title: "T " + name}, first: 40 * time.Millisecond, idle: 30e6,
 			samples: map[string][]sample{"introspection": {{rate: rate, p50: 1500 * time.Microsecond, p99: 2 * time.Millisecond, cpu: 20500}}}}
 	}
-	entries := []*entry{one(reference, 20000), one("zitadel", 10000), one(ceiling, 40000),
+	lacking := &entry{contender: contender{title: "T lacking", lacks: map[string]string{"introspection": "it has none"}}}
+	entries := []*entry{one(reference, 20000), one("zitadel", 10000), one(ceiling, 40000), lacking,
 		{contender: contender{title: "T hydra"}, missing: errNoCode}}
 	var out strings.Builder
 	if err := report(&out, s, entries, options{rounds: 3, connections: 32, span: time.Second, idle: time.Second}, nil); err != nil {
@@ -39,7 +40,7 @@ func TestReportHasRatiosAndWhoIsMissing(t *testing.T) {
 	for _, want := range []string{
 		"a flush to disk takes 640 µs", "32 connections, 3 rounds of 1s",
 		"| T sluice-sqlite | 20 000 | 1.00 | 0.50 | 1.5 ms | 2 ms | 20.5 µs |", "| T zitadel | 10 000 | 0.50 | 0.25 |", "| T bare | 40 000 | 2.00 | 1.00 |",
-		"| T zitadel |  | – | 40 ms | 30 MB | – |", "Not measured: T hydra: " + errNoCode.Error(),
+		"| T zitadel |  | – | 40 ms | 30 MB | – |", "| T lacking | not asked: it has none |", "Not measured: T hydra: " + errNoCode.Error(),
 	} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("the report lacks %q:\n%s", want, out.String())

@@ -67,6 +67,11 @@ func table(w io.Writer, what scenario, entries []*entry, hash []sample) {
 		fmt.Fprintf(w, "| %s | %s | %s | %s | %s | %s | %s |\n", e.title, grouped(m.rate), ratio(m.rate, rates[reference]), ratio(m.rate, rates[ceiling]),
 			round(m.p50), round(m.p99), known0(m.cpu > 0, round(m.cpu)))
 	}
+	for _, e := range entries {
+		if reason := e.lacks[what.name]; reason != "" {
+			fmt.Fprintf(w, "| %s | not asked: %s | | | | | |\n", e.title, reason)
+		}
+	}
 	if what.name == "password" && len(hash) > 0 {
 		m := median(hash)
 		fmt.Fprintf(w, "| argon2id alone | %s | %s | | | | |\n", grouped(m.rate), ratio(m.rate, rates[reference]))

@@ -29,6 +29,7 @@ type door struct {
 	token, introspect, authorize string     // paths below base
 	admin                        string     // where introspect is, when not below base
 	client, service, resource    credential // of the code flow, of client credentials, of introspection
+	es256                        credential // of the code flow, when it can choose how id_tokens are signed
 	user                         credential
 	scope                        string // of client credentials
 	password                     bool   // it has the password grant
@@ -48,7 +49,8 @@ type scenario struct {
 var scenarios = []scenario{
 	{"client-credentials", "Client credentials", "requests", prepareClientCredentials},
 	{"introspection", "Introspection", "requests", prepareIntrospection},
-	{"code", "Code with PKCE and an id_token", "flows", prepareCode},
+	{"code", "Code with PKCE, id_token by RS256", "flows", prepareCode},
+	{"code-es256", "Code with PKCE, id_token by ES256", "flows", prepareES256},
 	{"password", "Sign-in by password", "requests", preparePassword},
 }
 
@@ -124,11 +126,12 @@ func prepareClientCredentials(_ context.Context, d door, connections int) (strin
 	return host(d.base), same(asking(request(d.base, d.token, &d.service, "", form)), connections), nil
 }
 
-var errNoPasswordGrant = errors.New("has no password grant")
+// errNotOffered: the server has no such thing.
+var errNotOffered = errors.New("not offered")
 
 func preparePassword(_ context.Context, d door, connections int) (string, []step, error) {
 	if !d.password {
-		return "", nil, errNoPasswordGrant
+		return "", nil, errNotOffered
 	}
 	form := url.Values{"grant_type": {"password"}, "username": {d.user.id}, "password": {d.user.secret}}
 	// Hashes keep the processors busy from twice as many on; more would only wait.
@@ -186,6 +189,14 @@ func prepareCode(ctx context.Context, d door, connections int) (string, []step, 
 		}
 	}
 	return host(d.base), steps, nil
+}
+
+func prepareES256(ctx context.Context, d door, connections int) (string, []step, error) {
+	if d.es256.id == "" {
+		return "", nil, errNotOffered
+	}
+	d.client = d.es256
+	return prepareCode(ctx, d, connections)
 }
 
 const verifier = "a-verifier-of-the-load-generator-0123456789abcdef"
@@ -249,7 +260,7 @@ func (f *flow) keep(lines []string) {
 // redeems the code. It returns the access token.
 func (f *flow) run(w *wire) ([]byte, error) {
 	f.count++
-	code, err := f.authorize(w, authorizeTarget(f.door, "state-"+strconv.Itoa(f.count)))
+	code, err := f.authorize(w, authorizeTarget(f.door, "state-of-"+strconv.Itoa(f.count)))
 	if err != nil {
 		return nil, err
 	}
@@ -321,7 +332,7 @@ func signIn(ctx context.Context, d door) ([]*http.Cookie, error) {
 		return nil, err
 	}
 	browser := &http.Client{Jar: jar, Timeout: 30 * time.Second, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
-	at, form := d.base+authorizeTarget(d, "state-0"), url.Values(nil)
+	at, form := d.base+authorizeTarget(d, "state-of-0"), url.Values(nil)
 	for range 20 {
 		location, page, err := visit(ctx, browser, at, form)
 		if err != nil {

@@ -6,6 +6,8 @@ package main
 
 import (
 	"crypto"
+	"crypto/ecdsa"
+	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/sha256"
@@ -13,28 +15,44 @@ import (
 	"flag"
 	"io"
 	"log"
+	"math/big"
 	"net/http"
 	"net/url"
 	"sync"
 	"time"
 )
 
-// idToken is signed with RS256.
-func (s *store) idToken(nonce string) string {
-	text := head + base64.RawURLEncoding.EncodeToString([]byte(`{"iss":"http://127.0.0.1","sub":"1","aud":"load","nonce":"`+nonce+
-		`","sid":"0123456789abcdef","exp":1900000000,"iat":1800000000,"auth_time":1800000000}`))
+// idToken is signed as the client wants it.
+func (s *store) idToken(id, nonce string) string {
+	algorithm := "RS256"
+	if id == "es256" {
+		algorithm = "ES256"
+	}
+	text := base64.RawURLEncoding.EncodeToString([]byte(`{"alg":"`+algorithm+`","kid":"k","typ":"JWT"}`)) + "." +
+		base64.RawURLEncoding.EncodeToString([]byte(`{"iss":"http://127.0.0.1","sub":"1","aud":"`+id+`","nonce":"`+nonce+
+			`","sid":"0123456789abcdef","exp":1900000000,"iat":1800000000,"auth_time":1800000000}`))
 	sum := sha256.Sum256([]byte(text))
-	signature, err := rsa.SignPKCS1v15(rand.Reader, s.key, crypto.SHA256, sum[:])
+	var signature []byte
+	var err error
+	if algorithm == "ES256" {
+		signature = make([]byte, 64)
+		var x, y *big.Int
+		if x, y, err = ecdsa.Sign(rand.Reader, s.curve, sum[:]); err == nil {
+			x.FillBytes(signature[:32])
+			y.FillBytes(signature[32:])
+		}
+	} else {
+		signature, err = rsa.SignPKCS1v15(rand.Reader, s.key, crypto.SHA256, sum[:])
+	}
 	if err != nil {
 		panic(err) // no input leads there
 	}
 	return text + "." + base64.RawURLEncoding.EncodeToString(signature)
 }
 
-var head = base64.RawURLEncoding.EncodeToString([]byte(`{"alg":"RS256","kid":"k","typ":"JWT"}`)) + "."
-
 type store struct {
 	key    *rsa.PrivateKey
+	curve  *ecdsa.PrivateKey
 	mu     sync.RWMutex
 	tokens map[string]string // to the client
 	codes  map[string]string
@@ -47,7 +65,11 @@ func main() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	s := &store{key: key, tokens: map[string]string{}, codes: map[string]string{}}
+	curve, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		log.Fatal(err)
+	}
+	s := &store{key: key, curve: curve, tokens: map[string]string{}, codes: map[string]string{}}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /health", func(http.ResponseWriter, *http.Request) {})
 	mux.HandleFunc("GET /authorize", s.authorize)
@@ -83,7 +105,7 @@ func (s *store) token(w http.ResponseWriter, r *http.Request) {
 	s.tokens[token] = id
 	s.mu.Unlock()
 	if code != "" {
-		more = `,"id_token":"` + s.idToken(code) + `"`
+		more = `,"id_token":"` + s.idToken(id, code) + `"`
 	}
 	if id == "" {
 		w.WriteHeader(http.StatusBadRequest)

@@ -5,6 +5,8 @@ package main
 
 import (
 	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/rsa"
 	"flag"
@@ -35,16 +37,16 @@ func newProvider(issuer string) (*provider.Provider, error) {
 	if err != nil {
 		return nil, err
 	}
-	keys := goidc.JSONWebKeySet{Keys: []goidc.JSONWebKey{{KeyID: "k", Key: key, Algorithm: "RS256", Use: "sig"}}}
+	curve, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return nil, err
+	}
+	keys := goidc.JSONWebKeySet{Keys: []goidc.JSONWebKey{{KeyID: "k", Key: key, Algorithm: "RS256", Use: "sig"}, {KeyID: "e", Key: curve, Algorithm: "ES256", Use: "sig"}}}
 	kept := &store{sessions: newTable[goidc.AuthnSession](), grants: newTable[goidc.Grant](), codes: newTable[goidc.Grant](), tokens: newTable[goidc.Token]()}
-	client := &goidc.Client{ID: "load", Secret: "load-secret", ClientMeta: goidc.ClientMeta{
-		TokenAuthnMethod: goidc.AuthnMethodSecretBasic, ScopeIDs: "openid read", RedirectURIs: []string{callback},
-		GrantTypes:    []goidc.GrantType{goidc.GrantAuthorizationCode, goidc.GrantClientCredentials},
-		ResponseTypes: []goidc.ResponseType{goidc.ResponseTypeCode}, IDTokenSigAlg: goidc.SigAlgRS256,
-	}}
-	return provider.New(provider.Config{Issuer: issuer, Manager: kept, IDTokenAlgs: []goidc.SignatureAlgorithm{goidc.SigAlgRS256},
+	app, other := client("load", goidc.SigAlgRS256), client("es256", goidc.SigAlgES256)
+	return provider.New(provider.Config{Issuer: issuer, Manager: kept, IDTokenAlgs: []goidc.SignatureAlgorithm{goidc.SigAlgRS256, goidc.SigAlgES256},
 		JWKS: func(context.Context) (goidc.JSONWebKeySet, error) { return keys, nil }},
-		provider.WithScopes(goidc.ScopeOpenID, goidc.NewScope("read")), provider.WithSecretBasicAuthn(), provider.WithStaticClients(client),
+		provider.WithScopes(goidc.ScopeOpenID, goidc.NewScope("read")), provider.WithSecretBasicAuthn(), provider.WithStaticClients(app, other),
 		provider.WithClientCredentialsGrant(),
 		provider.WithAuthCodeGrant(provider.AuthCodeGrantConfig{Manager: kept, ResponseTypes: []goidc.ResponseType{goidc.ResponseTypeCode}},
 			provider.WithIssuerResponseParameter(), provider.WithPKCE([]goidc.CodeChallengeMethod{goidc.CodeChallengeMethodSHA256}, provider.WithPKCERequired()),
@@ -54,6 +56,15 @@ func newProvider(issuer string) (*provider.Provider, error) {
 		},
 			provider.WithOpaqueTokens(kept)),
 		provider.WithTokenIntrospection(func(context.Context, *goidc.Client, goidc.TokenInfo) bool { return true }))
+}
+
+// client signs its id_tokens as alg says.
+func client(id string, alg goidc.SignatureAlgorithm) *goidc.Client {
+	return &goidc.Client{ID: id, Secret: "load-secret", ClientMeta: goidc.ClientMeta{
+		TokenAuthnMethod: goidc.AuthnMethodSecretBasic, ScopeIDs: "openid read", RedirectURIs: []string{callback},
+		GrantTypes:    []goidc.GrantType{goidc.GrantAuthorizationCode, goidc.GrantClientCredentials},
+		ResponseTypes: []goidc.ResponseType{goidc.ResponseTypeCode}, IDTokenSigAlg: alg,
+	}}
 }
 
 const cookie = "signed_in"

@@ -32,16 +32,17 @@ class Maps {
 
 const port = Number(process.argv[2]);
 const callback = 'http://127.0.0.1:5999/callback';
-const key = { ...generateKeyPairSync('rsa', { modulusLength: 2048 }).privateKey.export({ format: 'jwk' }), kid: 'k', alg: 'RS256', use: 'sig' };
+const key = (alg, type, how) => ({ ...generateKeyPairSync(type, how).privateKey.export({ format: 'jwk' }), kid: alg, alg, use: 'sig' });
+const client = (client_id, alg) => ({
+  client_id, client_secret: 'load-secret', redirect_uris: [callback], response_types: ['code'], id_token_signed_response_alg: alg,
+  grant_types: ['authorization_code', 'client_credentials'], token_endpoint_auth_method: 'client_secret_basic',
+});
 
 const provider = new Provider(`http://127.0.0.1:${port}`, {
   adapter: Maps,
-  jwks: { keys: [key] },
+  jwks: { keys: [key('RS256', 'rsa', { modulusLength: 2048 }), key('ES256', 'ec', { namedCurve: 'P-256' })] },
   cookies: { keys: ['cookies'] },
-  clients: [{
-    client_id: 'load', client_secret: 'load-secret', redirect_uris: [callback], response_types: ['code'],
-    grant_types: ['authorization_code', 'client_credentials'], token_endpoint_auth_method: 'client_secret_basic',
-  }],
+  clients: [client('load', 'RS256'), client('es256', 'ES256')],
   scopes: ['openid', 'read'],
   pkce: { required: () => true },
   ttl: { AccessToken: 3600, ClientCredentials: 3600, AuthorizationCode: 60, Grant: 3600, IdToken: 3600, Interaction: 600, Session: 3600 },
