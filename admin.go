@@ -101,7 +101,8 @@ func (a *Admin) Users(ctx context.Context, filter string, offset, limit int) ([]
 	return list, total, err
 }
 
-// SetUserActive lets a user sign in, or ends his sessions and tokens at once.
+// SetUserActive lets a user sign in, or ends his sessions, grants and tokens at
+// once; they do not come back with him.
 func (a *Admin) SetUserActive(ctx context.Context, email string, active bool) error {
 	u, err := a.users.ByEmail(ctx, email)
 	if err != nil {
@@ -115,7 +116,8 @@ func (a *Admin) SetUserActive(ctx context.Context, email string, active bool) er
 	return err
 }
 
-// SetPassword gives a user a new password and ends his sessions.
+// SetPassword gives a user a new password and ends his sessions and the tokens that
+// came of the old one.
 func (a *Admin) SetPassword(ctx context.Context, email, password string) error {
 	u, err := a.users.ByEmail(ctx, email)
 	if err != nil {
@@ -150,7 +152,11 @@ type Client struct {
 	SkipConsent  bool          `json:"skip_consent"`     // users are not asked
 	Introspect   bool          `json:"introspect"`       // may introspect every token
 	Public       bool          `json:"public"`           // can prove nothing of itself; set on reading
+	Disabled     bool          `json:"disabled"`         // gets nothing; set on reading
 	Created      time.Time     `json:"created,omitzero"` // set on reading
+	// OldSecretUntil is how long the secret from before the last rotation is good; set
+	// on reading, zero when there is none.
+	OldSecretUntil time.Time `json:"old_secret_until,omitzero"`
 
 	ClientMetadata // what it registered beyond these, in the names of RFC 7591
 }
@@ -171,7 +177,7 @@ func (c Client) room() oauth.Client {
 func newClient(c *oauth.Client) Client {
 	return Client{ID: c.ID, Name: c.Name, GrantTypes: c.GrantTypes, RedirectURIs: c.RedirectURIs, Scopes: c.Scopes,
 		TokenFormat: c.TokenFormat, AccessTTL: c.AccessTTL, RefreshTTL: c.RefreshTTL, SkipConsent: c.SkipConsent,
-		Introspect: c.Introspect, Public: c.Public(), Created: c.Created, ClientMetadata: c.Metadata}
+		Introspect: c.Introspect, Public: c.Public(), Disabled: c.Disabled, Created: c.Created, OldSecretUntil: c.OldSecretUntil, ClientMetadata: c.Metadata}
 }
 
 // NewClient is what makes a client.
@@ -231,6 +237,27 @@ func (a *Admin) SetClientSecret(ctx context.Context, id, secret string) (made st
 		secret = oauth.GenerateSecret
 	}
 	return a.auth.SetClientSecret(ctx, id, secret)
+}
+
+// RotateClientSecret gives a client another secret and lets the present one be good
+// besides for overlap, at most 90 days. Of an earlier rotation nothing stays: there
+// are never more than two secrets. An empty secret makes one and returns it.
+func (a *Admin) RotateClientSecret(ctx context.Context, id, secret string, overlap time.Duration) (made string, err error) {
+	if secret == "" {
+		secret = oauth.GenerateSecret
+	}
+	return a.auth.RotateClientSecret(ctx, id, secret, overlap)
+}
+
+// EndOldClientSecret ends the secret from before the last rotation before its time.
+func (a *Admin) EndOldClientSecret(ctx context.Context, id string) error {
+	return a.auth.EndOldClientSecret(ctx, id)
+}
+
+// SetClientActive disables a client and ends everything that was issued to it at
+// once, or lets it come back, without what it had before.
+func (a *Admin) SetClientActive(ctx context.Context, id string, active bool) error {
+	return a.auth.SetClientActive(ctx, id, active)
 }
 
 // Key is what may be told of a signing key.

@@ -144,7 +144,7 @@ type OAuthConfig struct {
 	KeyOverlap time.Duration
 	// RevocationReceivers are resource servers that are told at once, by signed
 	// events, of tokens that were revoked, users that were disabled and clients that
-	// were deleted (RFC 8935). sluice.oauth.revocation-receivers, addresses with
+	// were disabled or deleted (RFC 8935). sluice.oauth.revocation-receivers, addresses with
 	// commas. Empty means none.
 	RevocationReceivers []string
 	// CORSFilter applies the cors.* settings to the endpoints that browsers need of

@@ -138,9 +138,21 @@ func TestRevocationIsPushed(t *testing.T) {
 	}{
 		{"its token is revoked", kermit, func(a sluicetest.Answer) { revoke(a.Text("access_token")) }},
 		{"its grant is revoked", kermit, func(a sluicetest.Answer) { revoke(a.Text("refresh_token")) }},
+		{"its user has a new password", gonzo, func(sluicetest.Answer) {
+			if err := auth.Admin.SetPassword(t.Context(), gonzo, password); err != nil {
+				t.Fatal(err)
+			}
+		}},
 		{"its user is disabled", gonzo, func(sluicetest.Answer) {
 			if err := auth.Admin.SetUserActive(t.Context(), gonzo, false); err != nil {
 				t.Fatal(err)
+			}
+		}},
+		{"its client is disabled", kermit, func(sluicetest.Answer) {
+			for _, active := range []bool{false, true} {
+				if err := auth.Admin.SetClientActive(t.Context(), "app", active); err != nil {
+					t.Fatal(err)
+				}
 			}
 		}},
 		{"its client is deleted", kermit, func(sluicetest.Answer) {
@@ -150,7 +162,7 @@ func TestRevocationIsPushed(t *testing.T) {
 		}},
 	} {
 		var bystander sluicetest.Answer
-		if c.name != "its client is deleted" {
+		if !strings.HasPrefix(c.name, "its client") {
 			bystander = tokens(kermit)
 			becomes(t, told, bystander.Text("access_token"), 200)
 		}

@@ -201,8 +201,11 @@ func (s *Server) openRooms(ctx context.Context) (err error) {
 		UseExternalID: s.cfg.Users.UseExternalID, CaseSensitive: s.cfg.Users.CaseSensitive, SessionTTL: s.cfg.SessionTTL,
 		CreateUsers: s.cfg.Users.Create, GroupsClaim: s.cfg.Users.GroupsClaim, ServiceUser: s.cfg.Users.ServiceUser,
 		PasswordConcurrency: s.cfg.PasswordConcurrency, CheapPasswords: s.cheap, Secure: secure, Log: s.log, Now: s.now,
-		Purpose:  func(ctx context.Context, next string) string { return s.auth.Purpose(ctx, next) },
-		Disabled: func(ctx context.Context, tx *store.Tx, userID int64) error { return s.auth.UserEnded(ctx, tx, userID) },
+		Purpose:       func(ctx context.Context, next string) string { return s.auth.Purpose(ctx, next) },
+		StatusChanged: func(ctx context.Context, tx *store.Tx, userID int64) error { return s.auth.UserEnded(ctx, tx, userID) },
+		PasswordChanged: func(ctx context.Context, tx *store.Tx, userID int64) error {
+			return s.auth.PasswordChanged(ctx, tx, userID)
+		},
 		Ended: func(ctx context.Context, tx *store.Tx, ended []identity.EndedSession) error {
 			return s.auth.SessionsEnded(ctx, tx, ended)
 		},

@@ -187,13 +187,16 @@ type clients []sluice.Client
 
 func (c clients) table() (head []string, rows [][]string) {
 	for _, x := range c {
-		kind := "confidential"
+		kind, status := "confidential", "active"
 		if x.Public {
 			kind = "public"
 		}
-		rows = append(rows, []string{x.ID, x.Name, kind, strings.Join(x.GrantTypes, " "), strings.Join(x.Scopes, " "), strings.Join(x.RedirectURIs, " ")})
+		if x.Disabled {
+			status = "disabled"
+		}
+		rows = append(rows, []string{x.ID, x.Name, kind, status, strings.Join(x.GrantTypes, " "), strings.Join(x.Scopes, " "), strings.Join(x.RedirectURIs, " ")})
 	}
-	return []string{"CLIENT", "NAME", "KIND", "GRANTS", "SCOPE", "REDIRECT URIS"}, rows
+	return []string{"CLIENT", "NAME", "KIND", "STATUS", "GRANTS", "SCOPE", "REDIRECT URIS"}, rows
 }
 
 type clientDelete struct {
@@ -204,27 +207,6 @@ type clientDelete struct {
 // Run removes a client.
 func (c *clientDelete) Run(ctx context.Context, env *environment) error {
 	return c.administer(ctx, env, func(a *sluice.Admin) error { return a.DeleteClient(ctx, c.ID) })
-}
-
-type clientSecret struct {
-	settings
-	output
-	ID     string `arg:"" help:"The client_id."`
-	Secret string `help:"The new secret; without it one is made and printed once." placeholder:"S"`
-}
-
-// Run changes a secret.
-func (c *clientSecret) Run(ctx context.Context, env *environment) error {
-	if strings.TrimSpace(c.Secret) != c.Secret {
-		return errors.New("the secret begins or ends with a space")
-	}
-	return c.administer(ctx, env, func(a *sluice.Admin) error {
-		made, err := a.SetClientSecret(ctx, c.ID, c.Secret)
-		if err != nil {
-			return err
-		}
-		return c.show(env, secretOf{c.ID, made}, secretOf{c.ID, made})
-	})
 }
 
 func notNil[T any](list []T) []T {

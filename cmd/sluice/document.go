@@ -34,14 +34,19 @@ type document struct {
 	// Secret is read when a client is made, and never shown.
 	Secret string `json:"client_secret,omitempty"`
 	// These are shown, and not looked at when they come back.
-	Public   bool  `json:"public,omitempty"`
-	IssuedAt int64 `json:"client_id_issued_at,omitempty"`
+	Public         bool   `json:"public,omitempty"`
+	Disabled       bool   `json:"disabled,omitempty"`
+	IssuedAt       int64  `json:"client_id_issued_at,omitempty"`
+	OldSecretUntil string `json:"old_secret_until,omitempty"`
 }
 
 func documentOf(c sluice.Client) document {
 	d := document{ID: c.ID, Name: c.Name, RedirectURIs: c.RedirectURIs, GrantTypes: c.GrantTypes, Scope: strings.Join(c.Scopes, " "),
 		TokenFormat: c.TokenFormat, SkipConsent: c.SkipConsent, Introspect: c.Introspect, ClientMetadata: c.ClientMetadata,
-		Public: c.Public, IssuedAt: c.Created.Unix()}
+		Public: c.Public, Disabled: c.Disabled, IssuedAt: c.Created.Unix()}
+	if !c.OldSecretUntil.IsZero() {
+		d.OldSecretUntil = moment(c.OldSecretUntil)
+	}
 	if c.AccessTTL > 0 {
 		d.AccessTTL = c.AccessTTL.String()
 	}

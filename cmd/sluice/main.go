@@ -41,13 +41,19 @@ type commands struct {
 		Password userPassword `cmd:"" help:"Give a user a new password."`
 	} `cmd:"" help:"Users."`
 	Client struct {
-		Create clientCreate `cmd:"" help:"Register a client."`
-		List   clientList   `cmd:"" help:"List clients."`
-		Show   clientShow   `cmd:"" help:"Show everything that is registered of a client."`
-		Update clientUpdate `cmd:"" help:"Change what is registered of a client; what is not named stays."`
-		Delete clientDelete `cmd:"" help:"Remove a client and everything that was issued to it."`
-		Secret clientSecret `cmd:"" help:"Give a client another secret."`
-		Token  struct {
+		Create  clientCreate  `cmd:"" help:"Register a client."`
+		List    clientList    `cmd:"" help:"List clients."`
+		Show    clientShow    `cmd:"" help:"Show everything that is registered of a client."`
+		Update  clientUpdate  `cmd:"" help:"Change what is registered of a client; what is not named stays."`
+		Delete  clientDelete  `cmd:"" help:"Remove a client and everything that was issued to it."`
+		Disable clientDisable `cmd:"" help:"Let a client get nothing and end everything that it got."`
+		Enable  clientEnable  `cmd:"" help:"Let a client come back, without what it had before."`
+		Secret  struct {
+			Set       clientSecret    `cmd:"" default:"withargs" help:"Give a client another secret; the old one ends at once. The word set may be left out."`
+			Rotate    secretRotate    `cmd:"" help:"Give a client another secret and let the old one be good for a while."`
+			RevokeOld secretRevokeOld `cmd:"" help:"End the secret from before the last rotation now."`
+		} `cmd:"" help:"Secrets of clients."`
+		Token struct {
 			Create tokenCreate `cmd:"" help:"Make a token that registers clients."`
 			List   tokenList   `cmd:"" help:"List the tokens."`
 			Revoke tokenRevoke `cmd:"" help:"End a token; the clients that registered with it stay."`

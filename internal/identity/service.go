@@ -39,9 +39,12 @@ type Config struct {
 	// Purpose tells the login page which application sends the user; nil means
 	// that it is not told.
 	Purpose func(ctx context.Context, next string) string
-	// Disabled is called in the transaction that disables a user; nil means that
-	// nobody has to know. Its error keeps him as he was.
-	Disabled func(ctx context.Context, tx *store.Tx, userID int64) error
+	// StatusChanged is called in the transaction that disables a user or lets him come
+	// back; nil means that nobody has to know. Its error keeps him as he was.
+	StatusChanged func(ctx context.Context, tx *store.Tx, userID int64) error
+	// PasswordChanged is called in the transaction that gives a user a new password;
+	// nil means that nobody has to know. Its error keeps the old one.
+	PasswordChanged func(ctx context.Context, tx *store.Tx, userID int64) error
 	// Ended is called in the transaction that ends sessions before their time; nil
 	// means that nobody has to know. Its error keeps them.
 	Ended func(ctx context.Context, tx *store.Tx, ended []EndedSession) error

@@ -121,8 +121,9 @@ type UserUpdate struct {
 	Password                                                *string
 }
 
-// Update changes a user and returns him as he is then. Deactivating a user ends
-// his sessions; the last active administrator cannot be deactivated.
+// Update changes a user and returns him as he is then. Another status and another
+// password end his sessions and what came of them; the last active administrator
+// cannot be deactivated.
 func (s *Service) Update(ctx context.Context, id int64, change UserUpdate) (*User, error) {
 	var hash string
 	if change.Password != nil {
@@ -136,6 +137,7 @@ func (s *Service) Update(ctx context.Context, id int64, change UserUpdate) (*Use
 		if u, err = userWhere(ctx, tx, `u.id = $1`, id); err != nil {
 			return err
 		}
+		was := u.Status
 		if hash != "" {
 			u.passwordHash = hash
 		}
@@ -145,19 +147,8 @@ func (s *Service) Update(ctx context.Context, id int64, change UserUpdate) (*Use
 		if err = s.save(ctx, tx, u); err != nil {
 			return err
 		}
-		if !u.Active() || hash != "" {
-			list, err := dropSessions(ctx, tx, `user_id = $1`, id)
-			if err == nil {
-				err = s.ended(ctx, tx, list)
-			}
-			if err != nil {
-				return err
-			}
-		}
-		if !u.Active() && s.cfg.Disabled != nil {
-			if err := s.cfg.Disabled(ctx, tx, id); err != nil {
-				return err
-			}
+		if err = s.endOld(ctx, tx, u, u.Status != was, hash != ""); err != nil {
+			return err
 		}
 		return s.keepAnAdministrator(ctx, tx, u)
 	})
@@ -165,6 +156,24 @@ func (s *Service) Update(ctx context.Context, id int64, change UserUpdate) (*Use
 		return nil, fault.New(fault.Conflict, "Another user has that login or external id.")
 	}
 	return u, err
+}
+
+// endOld ends what came of the status or the password that a user had until now.
+func (s *Service) endOld(ctx context.Context, tx *store.Tx, u *User, status, password bool) error {
+	if !status && !password {
+		return nil
+	}
+	list, err := dropSessions(ctx, tx, `user_id = $1`, u.ID)
+	if err == nil {
+		err = s.ended(ctx, tx, list)
+	}
+	if err == nil && status && s.cfg.StatusChanged != nil {
+		err = s.cfg.StatusChanged(ctx, tx, u.ID)
+	}
+	if err == nil && password && s.cfg.PasswordChanged != nil {
+		err = s.cfg.PasswordChanged(ctx, tx, u.ID)
+	}
+	return err
 }
 
 func (c *UserUpdate) apply(u *User) error {

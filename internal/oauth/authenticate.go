@@ -19,7 +19,7 @@ type claim struct {
 }
 
 // authenticate settles which client is calling (RFC 6749 §2.3): one method, and
-// the same answer for an unknown client and a wrong secret. A request that names
+// the same answer for an unknown client, a wrong secret and a disabled client. A request that names
 // no client gives nil, which only a refresh may accept.
 func (s *Service) authenticate(ctx context.Context, r *http.Request, f form) (*Client, error) {
 	return s.authenticateOf(ctx, r, f, s.Client)
@@ -37,6 +37,9 @@ func (s *Service) authenticateOf(ctx context.Context, r *http.Request, f form, f
 	}
 	if err == nil {
 		err = s.prove(ctx, r, c, claim)
+	}
+	if err == nil && c.Disabled {
+		err = invalidClient(claim.basic) // after the proof: it takes the same time
 	}
 	if err != nil {
 		return nil, err

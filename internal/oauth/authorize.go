@@ -80,8 +80,8 @@ func (s *Service) authorizeClient(ctx context.Context, id string) (*Client, erro
 		return nil, invalidRequest("client_id is missing")
 	}
 	c, err := s.Client(ctx, id)
-	if fault.Is(err, fault.NotFound) {
-		return nil, invalidRequest("no application is registered under this client_id")
+	if fault.Is(err, fault.NotFound) || (err == nil && c.Disabled) {
+		return nil, invalidRequest("no application is registered under this client_id, or it is disabled")
 	}
 	return c, err
 }
@@ -219,7 +219,9 @@ func (s *Service) recall(r *http.Request, id string) (*visit, error) {
 	if err := json.Unmarshal([]byte(text), v.request); err != nil {
 		return nil, err
 	}
-	v.client, err = s.Client(r.Context(), v.request.ClientID)
+	if v.client, err = s.Client(r.Context(), v.request.ClientID); err == nil && v.client.Disabled {
+		return nil, gone
+	}
 	return v, err
 }
 

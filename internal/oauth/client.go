@@ -53,11 +53,16 @@ type Client struct {
 	SkipConsent  bool          // its users are not asked; for an operator's own applications
 	Introspect   bool          // may introspect every token: a resource server
 	Metadata                   // what it registered beyond these
+	Disabled     bool          // gets nothing, and nothing that it got counts
 	Created      time.Time
 	Updated      time.Time
+	// OldSecretUntil is how long the secret from before the last rotation is good;
+	// zero when there is none.
+	OldSecretUntil time.Time
 
 	secret    string // the stored form; empty for a public client
 	version   int64  // counts its changes; see clientCache
+	oldSecret string // the stored form of the one before; empty when there is none
 	fragments bool   // its redirect URIs may have a fragment; see Config.FragmentURIs
 }
 
@@ -130,29 +135,20 @@ func (s *Service) UpdateClient(ctx context.Context, c Client) (generated string,
 		return "", err
 	}
 	return generated, s.db.Write(ctx, func(tx *store.Tx) error {
-		if c.secret != old.secret {
-			if err := c.updateSecret(ctx, tx); err != nil {
-				return err
-			}
-		}
-		return c.update(ctx, tx, s.now())
+		return s.updateClient(ctx, tx, &c, old.secret)
 	})
 }
 
-func (c *Client) updateSecret(ctx context.Context, tx *store.Tx) error {
-	_, err := tx.Exec(ctx, `UPDATE clients SET secret_hash = $1, version = version + 1 WHERE id = $2`, c.secret, c.ID)
-	return err
-}
-
-// update keeps everything of a client but its secret.
-func (c *Client) update(ctx context.Context, q store.Querier, now time.Time) error {
-	n, err := q.Exec(ctx, `UPDATE clients SET name = $2, grant_types = $3, redirect_uris = $4, scope = $5,
-		token_format = $6, access_ttl = $7, refresh_ttl = $8, skip_consent = $9, introspect = $10, metadata = $11, updated_at = $12,
-		version = version + 1 WHERE id = $1`, append(c.values(), store.Millis(now))...)
-	if err == nil && n == 0 {
-		err = fault.New(fault.NotFound, "there is no client %q", c.ID)
+// updateClient keeps everything that was registered of a client. secret is the
+// stored form that it had: another one in its place ends it and the one before it.
+func (s *Service) updateClient(ctx context.Context, tx *store.Tx, c *Client, secret string) error {
+	if c.secret != secret {
+		if err := s.setSecret(ctx, tx, c.ID, c.secret); err != nil {
+			return err
+		}
 	}
-	return err
+	return s.changeClient(ctx, tx, c.ID, `name = $3, grant_types = $4, redirect_uris = $5, scope = $6, token_format = $7,
+		access_ttl = $8, refresh_ttl = $9, skip_consent = $10, introspect = $11, metadata = $12`, c.values()[1:]...)
 }
 
 // storedSecret returns the form in which a secret is kept: a digest for a
@@ -236,14 +232,14 @@ func validScope(scope string) bool {
 }
 
 const clientColumns = `id, name, secret_hash, grant_types, redirect_uris, scope, token_format, access_ttl, refresh_ttl,
-	skip_consent, introspect, metadata, created_at, updated_at, version`
+	skip_consent, introspect, metadata, created_at, updated_at, version, CASE WHEN status = 'disabled' THEN 1 ELSE 0 END, old_secret_hash, old_secret_until`
 
 // Client returns the client with that id, or a NotFound fault.
 func (s *Service) Client(ctx context.Context, id string) (*Client, error) {
 	var c Client
 	err := s.db.QueryRow(ctx, c.columns(), `SELECT `+clientColumns+` FROM clients WHERE id = $1`, id)
 	if errors.Is(err, store.ErrNoRow) {
-		return nil, fault.New(fault.NotFound, "there is no client %q", id)
+		return nil, noClient(id)
 	}
 	return &c, err
 }
@@ -262,7 +258,8 @@ func (s *Service) Clients(ctx context.Context, offset, limit int) ([]*Client, er
 // columns scans clientColumns into c.
 func (c *Client) columns() []any {
 	return []any{&c.ID, &c.Name, &c.secret, wordList{&c.GrantTypes}, wordList{&c.RedirectURIs}, wordList{&c.Scopes}, &c.TokenFormat,
-		millis{&c.AccessTTL}, millis{&c.RefreshTTL}, &c.SkipConsent, &c.Introspect, jsonColumn{&c.Metadata}, store.Time(&c.Created), store.Time(&c.Updated), &c.version}
+		millis{&c.AccessTTL}, millis{&c.RefreshTTL}, &c.SkipConsent, &c.Introspect, jsonColumn{&c.Metadata}, store.Time(&c.Created), store.Time(&c.Updated),
+		&c.version, &c.Disabled, &c.oldSecret, store.Time(&c.OldSecretUntil)}
 }
 
 // DeleteClient removes the client and everything that was issued to it.
@@ -273,31 +270,13 @@ func (s *Service) DeleteClient(ctx context.Context, id string) error {
 		}
 		n, err := tx.Exec(ctx, `DELETE FROM clients WHERE id = $1`, id)
 		if err == nil && n == 0 {
-			err = fault.New(fault.NotFound, "there is no client %q", id)
+			err = noClient(id)
 		}
 		if err != nil {
 			return err
 		}
 		return s.tell(ctx, tx, tokensEnded{ClientID: id})
 	})
-}
-
-// SetClientSecret gives a confidential client another secret; the old one ends
-// at once. It returns the secret when it was made here.
-func (s *Service) SetClientSecret(ctx context.Context, id, secret string) (generated string, err error) {
-	stored, generated, err := s.storedSecret(ctx, secret)
-	if err != nil {
-		return "", err
-	}
-	if stored == "" {
-		return "", fault.New(fault.Invalid, "the secret must not be empty")
-	}
-	n, err := s.db.Exec(ctx, `UPDATE clients SET secret_hash = $1, updated_at = $2, version = version + 1 WHERE id = $3 AND secret_hash <> ''`,
-		stored, store.Millis(s.now()), id)
-	if err == nil && n == 0 {
-		err = fault.New(fault.NotFound, "there is no confidential client %q", id)
-	}
-	return generated, err
 }
 
 func number(b bool) int64 {
@@ -352,21 +331,6 @@ func (m millis) Scan(src any) error {
 	}
 	*m.d = time.Duration(n) * time.Millisecond
 	return nil
-}
-
-// secretIsRight checks a presented secret against the stored form.
-func (s *Service) secretIsRight(ctx context.Context, c *Client, secret string) (bool, error) {
-	if isDigest(c.secret) {
-		return digestMatches(c.secret, secret), nil
-	}
-	if s.secrets.known(c.secret, secret) {
-		return true, nil
-	}
-	right, err := s.users.VerifyHash(ctx, c.secret, secret)
-	if right && err == nil {
-		s.secrets.remember(c.secret, secret)
-	}
-	return right, err
 }
 
 // textOf returns one sentence for people about what a scope allows.

@@ -111,8 +111,8 @@ func TestEveryChangeCountsAClientUp(t *testing.T) {
 			}
 		}
 	}
-	if found < 3 {
-		t.Errorf("only %d statements were found", found)
+	if found == 0 {
+		t.Error("no statement was found")
 	}
 }
 

@@ -66,7 +66,7 @@ func (s *Service) deviceAuthorization(w http.ResponseWriter, r *http.Request, f 
 func (s *Service) deviceClient(ctx context.Context, r *http.Request, f form) (*Client, error) {
 	if s.cfg.DeviceWithoutSecret && f["client_id"] != "" && f["client_secret"] == "" && f["client_assertion"] == "" && r.Header.Get("Authorization") == "" {
 		c, err := s.Client(ctx, f["client_id"])
-		if fault.Is(err, fault.NotFound) {
+		if fault.Is(err, fault.NotFound) || (err == nil && c.Disabled) {
 			err = invalidClient(false)
 		}
 		return c, err
@@ -182,7 +182,9 @@ func (s *Service) device(ctx context.Context, code string) (*visit, error) {
 	}
 	v.request.Device, v.request.UserCode = id, shownCode(code)
 	v.request.Begun = s.now().Truncate(time.Millisecond)
-	v.client, err = s.Client(ctx, v.request.ClientID)
+	if v.client, err = s.Client(ctx, v.request.ClientID); err == nil && v.client.Disabled {
+		return nil, unknown
+	}
 	return v, err
 }
 

@@ -66,7 +66,7 @@ func (s *Service) lookUpAccess(ctx context.Context, token string, asker *Client)
 		store.Time(&l.expires), store.Time(&revoked), store.Time(&grantRevoked), store.Time(&l.authTime), &version),
 		`SELECT `+identity.UserColumns+`, t.client_id, COALESCE(t.grant_id, ''), t.user_id, t.scope, t.extras, t.issued_at, t.expires_at, t.revoked_at,
 			g.revoked_at, g.auth_at, (SELECT version FROM clients WHERE id = $2)
-		FROM access_tokens t JOIN clients c ON c.id = t.client_id LEFT JOIN grants g ON g.id = t.grant_id LEFT JOIN users u ON u.id = t.user_id
+		FROM access_tokens t JOIN clients c ON c.id = t.client_id AND c.status = 'active' LEFT JOIN grants g ON g.id = t.grant_id LEFT JOIN users u ON u.id = t.user_id
 		WHERE t.hash = $1`, hash(token), asker.ID)
 	if err == nil && version.V != asker.version {
 		return nil, errChanged
@@ -87,6 +87,9 @@ func (s *Service) lookUpRefresh(ctx context.Context, token string) (*live, error
 	}
 	if err := dead(nil, !row.used.IsZero(), !row.grant.revoked.IsZero(), !s.now().Before(row.expires), !row.grant.user.Active()); err != nil {
 		return nil, err
+	}
+	if client, err := s.Client(ctx, row.grant.clientID); err != nil || client.Disabled {
+		return nil, dead(err, true)
 	}
 	return &live{clientID: row.grant.clientID, grantID: row.grant.id, scope: row.grant.scope, issued: row.issued, expires: row.expires,
 		authTime: row.grant.authTime, user: row.grant.user, refresh: true}, nil

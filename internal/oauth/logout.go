@@ -101,7 +101,7 @@ func (s *Service) readLogout(ctx context.Context, f form) (*logout, error) {
 		if err != nil && !fault.Is(err, fault.NotFound) {
 			return nil, err
 		}
-		if err == nil {
+		if err == nil && !client.Disabled {
 			l.client = client
 		}
 	}

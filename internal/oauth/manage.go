@@ -80,8 +80,8 @@ func (s *Service) manage(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// managed finds the client of the address by the token. An unknown client and a
-// wrong token are told alike (RFC 7592 §2).
+// managed finds the client of the address by the token. An unknown client, a
+// disabled one and a wrong token are told alike (RFC 7592 §2).
 func (s *Service) managed(r *http.Request) (*managed, error) {
 	token, err := bearerToken(r)
 	if err != nil {
@@ -93,7 +93,7 @@ func (s *Service) managed(r *http.Request) (*managed, error) {
 	m := managed{Client: &Client{}, token: token}
 	err = s.db.QueryRow(r.Context(), append(m.columns(), jsonColumn{&m.policy}), `SELECT `+clientColumns+`, r.policy
 		FROM registrations r JOIN clients ON id = r.client_id WHERE r.client_id = $1 AND r.hash = $2`, r.PathValue("client"), hash(token))
-	if errors.Is(err, store.ErrNoRow) {
+	if errors.Is(err, store.ErrNoRow) || (err == nil && m.Disabled) {
 		err = errInitialToken
 	}
 	return &m, err
@@ -116,6 +116,7 @@ func (s *Service) replaceRegistered(r *http.Request, m *managed) (*registered, e
 	if err := s.checkUpdate(ctx, m, asked); err != nil {
 		return nil, err
 	}
+	had := m.secret
 	secret, err := s.take(ctx, m.Client, asked, m.policy)
 	if err != nil {
 		return nil, err
@@ -129,10 +130,7 @@ func (s *Service) replaceRegistered(r *http.Request, m *managed) (*registered, e
 		if err != nil {
 			return err
 		}
-		if err := m.updateSecret(ctx, tx); err != nil {
-			return err
-		}
-		return m.update(ctx, tx, s.now())
+		return s.updateClient(ctx, tx, m.Client, had)
 	})
 	if err != nil {
 		return nil, err

@@ -90,6 +90,9 @@ func (s *Service) readOrigins(ctx context.Context) (map[string]bool, error) {
 }
 
 func (c *Client) addOrigins(to map[string]bool) {
+	if c.Disabled {
+		return
+	}
 	for _, o := range c.AllowedOrigins {
 		to[o] = true
 	}

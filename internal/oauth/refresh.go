@@ -46,7 +46,7 @@ func (s *Service) publicClientOf(ctx context.Context, token string, find finder)
 	if err != nil {
 		return nil, err
 	}
-	if !c.Public() {
+	if !c.Public() || c.Disabled {
 		return nil, invalidClient(false)
 	}
 	return c, nil

@@ -50,10 +50,25 @@ func (s *Service) tell(ctx context.Context, tx *store.Tx, e tokensEnded) error {
 	return nil
 }
 
-// UserEnded tells that a user's tokens are dead, in the transaction that disables
-// him.
+// UserEnded ends every grant of a user with all codes and tokens, in the transaction
+// that disables him or lets him come back: what he had before stays dead.
 func (s *Service) UserEnded(ctx context.Context, tx *store.Tx, userID int64) error {
+	_, err := tx.Exec(ctx, `UPDATE grants SET revoked_at = $1 WHERE user_id = $2 AND revoked_at IS NULL`, store.Millis(s.now()), userID)
+	if err != nil {
+		return fmt.Errorf("ending a user's grants: %w", err)
+	}
 	return s.tell(ctx, tx, tokensEnded{Subject: subject(userID, "")})
+}
+
+// PasswordChanged ends what a user's old password has opened, in the transaction
+// that changes it: the grants by it, and those of browser sessions and devices that
+// he allowed, with offline_access too. What another server vouched for stays.
+func (s *Service) PasswordChanged(ctx context.Context, tx *store.Tx, userID int64) error {
+	err := s.revokeGrants(ctx, tx, s.now(), `user_id = $2 AND kind IN ($3, $4, $5, $6)`, userID, AuthorizationCode, Implicit, Password, DeviceCode)
+	if err != nil {
+		return fmt.Errorf("ending the grants of an old password: %w", err)
+	}
+	return nil
 }
 
 // revokeToken ends one access token.
