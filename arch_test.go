@@ -38,7 +38,7 @@ var imports = map[string][]string{
 
 // light is what bearer may need from outside the standard library, since other
 // people's programs take it along.
-var light = []string{"github.com/go-jose/go-jose/v4", "github.com/maypok86/otter/v2", "github.com/go-json-experiment/json"}
+var light = []string{"github.com/go-jose/go-jose/v4", "github.com/go-json-experiment/json"}
 
 // sources calls fn for each Go file of this module.
 func sources(t *testing.T, fn func(path, pkg string)) {

@@ -103,12 +103,12 @@ var own = map[string]bool{"active": true, "sub": true, "client_id": true, "iss":
 func (r *reader) others() jsontext.RawMessage {
 	var text []byte
 	for _, m := range r.members {
-		if own[m.name] {
+		if own[string(m.name)] {
 			continue
 		}
-		name, err := json.Marshal(m.name)
+		name, err := json.Marshal(string(m.name))
 		if err != nil {
-			r.fail(m.name)
+			r.fail(string(m.name))
 			continue
 		}
 		text = append(append(append(append(text, ','), name...), ':'), m.raw...)
@@ -199,7 +199,7 @@ func (r *reader) text(name string) string {
 	if err != nil {
 		r.fail(name)
 	}
-	return text
+	return string(text)
 }
 
 // list reads a string or a list of them.

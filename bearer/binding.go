@@ -49,10 +49,11 @@ var (
 	errOtherCert     = invalidToken("the token is bound to another client certificate")
 )
 
-// stands checks the facts that hold for every route: time, audience, type.
-func (s *Server) stands(t *Token, how scheme, now time.Time) *Error {
+// stands checks the facts that hold for every route: time, audience, type. now is in
+// Unix nanoseconds.
+func (s *Server) stands(t *Token, how scheme, now int64) *Error {
 	// In milliseconds, since this runs for every request; a zero time is long ago.
-	at := now.UnixMilli()
+	at := now / int64(time.Millisecond)
 	latest := at + s.cfg.Leeway.Milliseconds()
 	switch {
 	case !t.Expiry.IsZero() && at > t.Expiry.UnixMilli()+expiryLeeway.Milliseconds():
@@ -61,7 +62,7 @@ func (s *Server) stands(t *Token, how scheme, now time.Time) *Error {
 		return errNotYet
 	case s.cfg.Audience != "" && !slices.Contains(t.Audience, s.cfg.Audience):
 		return errOtherAudience
-	case t.Type == "" || strings.EqualFold(t.Type, "Bearer"):
+	case t.Type == "Bearer" || t.Type == "" || strings.EqualFold(t.Type, "Bearer"):
 		return nil
 	case strings.EqualFold(t.Type, "DPoP") && how == dpopScheme:
 		return nil

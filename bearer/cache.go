@@ -6,10 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"sync"
-	"sync/atomic"
 	"time"
-
-	"github.com/maypok86/otter/v2"
 )
 
 // CacheConfig is how a Cache remembers and asks.
@@ -33,8 +30,15 @@ type CacheConfig struct {
 	// again may be asked in the background about tokens that are, so that a flood of
 	// random tokens does not keep good ones from being renewed.
 	InFlight int
-	// Timeout bounds one question, whoever waits for it. 0 means 2 s.
+	// Timeout bounds one question, whoever waits for it. 0 means 1.8 s, so that
+	// callers are told within two.
 	Timeout time.Duration
+	// Prompt says that the validator returns when its context ends, without fail:
+	// whoever asks first about a token then asks by himself instead of by a goroutine,
+	// which is quicker, and stays until the answer is there although his own client may
+	// have left. Introspection with its own HTTP client, JWT, and a ByIssuer of these,
+	// are known to be so.
+	Prompt bool
 	// Failures in a row open the breaker: for Pause nobody asks, and everybody is
 	// told "cannot know" at once; then one question probes. 0 means 10 and 500 ms.
 	Failures int
@@ -52,7 +56,7 @@ func (c *CacheConfig) defaults() {
 	set(&c.Soft, 15*time.Second)
 	set(&c.Hard, 30*time.Second)
 	set(&c.Negative, 5*time.Second)
-	set(&c.Timeout, 2*time.Second)
+	set(&c.Timeout, askTimeout)
 	set(&c.Pause, 500*time.Millisecond)
 	count := func(n *int, to int) {
 		if *n <= 0 {
@@ -76,7 +80,7 @@ type Cache struct {
 	cfg   CacheConfig
 	key   *digestKey
 	clock clock
-	good  *otter.Cache[uint64, *fact] // by the digest's first half
+	good  *facts
 	bad   *refused
 	// Who may ask: about tokens that are new here, and about those that are known.
 	strangers, acquainted chan struct{}
@@ -87,15 +91,6 @@ type Cache struct {
 	ended   ended
 
 	counts counts
-}
-
-// fact is a remembered token. Times are Unix nanoseconds.
-type fact struct {
-	token *Token
-	low   uint64       // the digest's other half
-	mark  uint64       // by which a Revocation finds it
-	hard  int64        // used until then
-	soft  atomic.Int64 // asked anew from then on
 }
 
 // retrySoft is how soon after a renewal was begun another one may be.
@@ -113,7 +108,9 @@ type flight struct {
 	begun uint64 // the revocations that had happened when it began
 	mark  uint64
 	done  chan struct{}
-	late  <-chan struct{} // closed when the time for it is over
+	late  context.Context // ends when the time for it is over
+	spent func()          // gives the place and what late holds back
+	probe bool
 	token *Token
 	err   error
 }
@@ -126,14 +123,12 @@ func Cached(next Validator) *Cache { return NewCache(CacheConfig{Validator: next
 func NewCache(cfg CacheConfig) *Cache {
 	cfg.defaults()
 	c := &Cache{
-		cfg: cfg, key: newDigestKey(), bad: newRefused(cfg.Size / 10), flights: map[digest]*flight{},
+		cfg: cfg, key: newDigestKey(), good: newFacts(cfg.Size), bad: newRefused(cfg.Size / 10), flights: map[digest]*flight{},
 		strangers: make(chan struct{}, cfg.InFlight), acquainted: make(chan struct{}, cfg.InFlight),
 		breaker: breaker{limit: cfg.Failures, pause: cfg.Pause},
 	}
+	c.cfg.Prompt = cfg.Prompt || isPrompt(cfg.Validator)
 	c.clock.now = cfg.Now
-	lazy := &lazyClock{clock: &c.clock}
-	c.good = otter.Must(&otter.Options[uint64, *fact]{MaximumSize: cfg.Size, Clock: lazy,
-		ExpiryCalculator: otter.ExpiryWritingFunc(func(e otter.Entry[uint64, *fact]) time.Duration { return time.Duration(e.Value.hard - lazy.NowNano()) })})
 	return c
 }
 
@@ -148,57 +143,79 @@ func (c *Cache) Check() error {
 	return nil
 }
 
-// Validate answers from memory or asks, once for all who ask the same.
-func (c *Cache) Validate(ctx context.Context, token string) (*Token, error) {
-	return c.validateAt(ctx, token, c.clock.nano())
+// prompt is a validator that may know of itself that it returns when its context
+// ends.
+type prompt interface{ prompt() bool }
+
+func isPrompt(v Validator) bool {
+	p, ok := v.(prompt)
+	return ok && p.prompt()
 }
 
-// validateAt is Validate for a caller who has read the clock.
-func (c *Cache) validateAt(ctx context.Context, token string, now int64) (*Token, error) {
+// Validate answers from memory or asks, once for all who ask the same.
+func (c *Cache) Validate(ctx context.Context, token string) (*Token, error) {
 	d := c.key.of(token)
-	if t, known, err := c.recall(token, d, now); known {
+	now := c.clock.nano()
+	if t, known, err := c.seen(d).at(c, token, d, now); known {
 		return t, err
 	}
 	return c.wait(ctx, token, d, now)
 }
 
-// recall answers from memory; known is false when there is nothing to answer with.
-func (c *Cache) recall(token string, d digest, now int64) (t *Token, known bool, err error) {
-	if c.bad.has(d, now) {
-		c.counts.refusals.Add(1)
-		return nil, true, ErrInvalid
+// memory is what is remembered of a digest, whatever its age. Most of what was
+// never seen is told from it without a look at the clock.
+type memory struct {
+	refused *refusedToken
+	fact    *fact
+}
+
+func (m memory) empty() bool { return m.refused == nil && m.fact == nil }
+
+func (c *Cache) seen(d digest) (m memory) {
+	if m.refused = c.bad.get(d); m.refused == nil {
+		m.fact = c.good.get(d)
 	}
-	f := c.known(d, now)
-	if f == nil {
+	return m
+}
+
+// at answers from memory; known is false when there is nothing to answer with.
+func (m memory) at(c *Cache, token string, d digest, now int64) (t *Token, known bool, err error) {
+	f := m.fact
+	if m.refused != nil {
+		if now < m.refused.until {
+			c.counts.refusals.Add(1)
+			return nil, true, ErrInvalid
+		}
+		f = c.good.get(d)
+	}
+	if f == nil || now >= f.hard {
 		return nil, false, nil
 	}
 	c.counts.hits.Add(1)
+	if !f.used.Load() {
+		f.used.Store(true)
+	}
 	if soft := f.soft.Load(); now >= soft && f.soft.CompareAndSwap(soft, now+int64(retrySoft)) {
 		c.refresh(token, d)
 	}
 	return f.token, true, nil
 }
 
-// known returns the facts that may still be used, or nil.
-func (c *Cache) known(d digest, now int64) *fact {
-	f, ok := c.good.GetIfPresent(d.high)
-	if !ok || f.low != d.low || now >= f.hard {
-		return nil
-	}
-	return f
-}
-
-// wait joins the question about token for as long as the caller stays.
+// wait asks about token, or joins whoever does for as long as the caller stays.
 func (c *Cache) wait(ctx context.Context, token string, d digest, now int64) (*Token, error) {
 	c.counts.misses.Add(1)
-	f, err := c.join(token, d, now)
-	if err != nil {
+	f, mine, err := c.join(token, d, now)
+	switch {
+	case err != nil:
 		return nil, err
+	case mine:
+		c.ask(token, d, f)
+		return f.token, f.err
 	}
 	select {
 	case <-f.done:
 		return f.token, f.err
-	case <-f.late:
+	case <-f.late.Done():
 		select {
 		case <-f.done:
 			return f.token, f.err
@@ -218,28 +235,35 @@ func (c *Cache) refresh(token string, d digest) {
 	if c.flights[d] != nil {
 		return
 	}
-	if _, err := c.begin(token, d, c.acquainted); err == nil {
+	if f, err := c.begin(d, c.acquainted); err == nil {
 		c.counts.refreshes.Add(1)
+		go c.ask(token, d, f)
 	}
 }
 
-// join returns the question about token that is under way, or begins one. It is
-// detached from whoever asked first: his leaving does not fail the others. One
-// that ended since the caller looked is not asked again; now is when he looked.
-func (c *Cache) join(token string, d digest, now int64) (*flight, error) {
+// join returns the question about token that is under way, or begins one, which is
+// the caller's own to ask when mine is true. It is detached from whoever asked first:
+// his leaving does not fail the others. One that ended since the caller looked is not
+// asked again; now is when he looked.
+func (c *Cache) join(token string, d digest, now int64) (f *flight, mine bool, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if f := c.flights[d]; f != nil {
-		return f, nil
+		return f, false, nil
 	}
-	if f := c.known(d, now); f != nil {
-		return &flight{done: landed, token: f.token}, nil
+	if known := c.good.get(d); known != nil && now < known.hard {
+		return &flight{done: landed, token: known.token, late: context.Background()}, false, nil
 	}
-	return c.begin(token, d, c.strangers)
+	f, err = c.begin(d, c.strangers)
+	if err == nil && !c.cfg.Prompt {
+		go c.ask(token, d, f)
+	}
+	return f, c.cfg.Prompt, err
 }
 
-// begin asks, if there is a place and the breaker allows it; c.mu is held.
-func (c *Cache) begin(token string, d digest, places chan struct{}) (*flight, error) {
+// begin makes room for a question, if there is a place and the breaker allows it;
+// c.mu is held. Whoever gets it has to ask.
+func (c *Cache) begin(d digest, places chan struct{}) (*flight, error) {
 	now := c.clock.time()
 	probe, ok := c.breaker.allow(now)
 	if !ok {
@@ -252,13 +276,8 @@ func (c *Cache) begin(token string, d digest, places chan struct{}) (*flight, er
 		return nil, c.busy(now)
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), c.cfg.Timeout)
-	f := &flight{begun: c.ended.count, done: make(chan struct{}), late: ctx.Done()}
+	f := &flight{begun: c.ended.count, done: make(chan struct{}), late: ctx, probe: probe, spent: func() { cancel(); <-places }}
 	c.flights[d] = f
-	go func() {
-		defer func() { <-places }()
-		defer cancel()
-		c.ask(ctx, token, d, f, probe)
-	}()
 	return f, nil
 }
 
@@ -271,17 +290,19 @@ func (c *Cache) busy(now time.Time) error {
 	return ErrBusy
 }
 
-func (c *Cache) ask(ctx context.Context, token string, d digest, f *flight, probe bool) {
+// ask puts the question and tells all who wait.
+func (c *Cache) ask(token string, d digest, f *flight) {
+	defer f.spent()
 	defer close(f.done)
 	f.mark = mark(token)
 	begun := time.Now()
-	f.token, f.err = call(ctx, c.cfg.Validator, token)
+	f.token, f.err = call(f.late, c.cfg.Validator, token)
 	c.counts.answered(time.Since(begun), f.err)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	delete(c.flights, d)
 	now := c.clock.time()
-	c.breaker.report(probe, definite(f.err), now)
+	c.breaker.report(f.probe, definite(f.err), now)
 	if e := (*Error)(nil); errors.As(f.err, &e) && e.RetryAfter > 0 && !e.alone {
 		c.breaker.rest(e.RetryAfter, now)
 	}
@@ -323,7 +344,7 @@ var errNothingSaid = errors.New("the validator returned neither token nor error"
 func (c *Cache) remember(d digest, f *flight, now time.Time) {
 	switch {
 	case errors.Is(f.err, ErrInvalid):
-		c.good.Invalidate(d.high)
+		c.good.drop(d)
 		c.bad.add(d, now.Add(c.cfg.Negative).UnixNano())
 	case f.err == nil:
 		hard := now.Add(c.cfg.Hard)
@@ -331,13 +352,13 @@ func (c *Cache) remember(d digest, f *flight, now time.Time) {
 			hard = end
 		}
 		if !hard.After(now) {
-			c.good.Invalidate(d.high)
+			c.good.drop(d)
 			return
 		}
-		known := &fact{token: f.token, low: d.low, mark: f.mark, hard: hard.UnixNano()}
+		known := &fact{digest: d, token: f.token, mark: f.mark, hard: hard.UnixNano()}
 		known.soft.Store(now.Add(c.cfg.Soft).UnixNano())
 		c.bad.drop(d)
-		c.good.Set(d.high, known)
+		c.good.set(known, now.UnixNano())
 	}
 }
 
@@ -352,27 +373,18 @@ func (c *Cache) Revoke(r Revocation) {
 	defer c.mu.Unlock()
 	c.ended.add(what, c.clock.time())
 	if what.digest != (digest{}) {
-		c.good.Invalidate(what.digest.high)
+		c.good.drop(what.digest)
 	}
 	if what.mark == 0 && r.Subject == "" && r.Username == "" && r.ClientID == "" {
 		return
 	}
-	for high, f := range c.good.All() {
-		if what.matches(digest{high, f.low}, f.mark, f.token) {
-			c.good.Invalidate(high)
+	var gone []digest
+	c.good.all(func(f *fact) {
+		if what.matches(f.digest, f.mark, f.token) {
+			gone = append(gone, f.digest)
 		}
+	})
+	for _, d := range gone {
+		c.good.drop(d)
 	}
 }
-
-// lazyClock is the time for otter, which needs it only to give memory back: facts
-// carry their own end. It has no ticks, so that a Cache needs no goroutine.
-type lazyClock struct{ clock *clock }
-
-func (l *lazyClock) NowNano() int64 {
-	if r := l.clock.last.Load(); l.clock.now == nil && r != nil {
-		return r.unix
-	}
-	return l.clock.nano()
-}
-
-func (*lazyClock) Tick(time.Duration) <-chan time.Time { return nil }

@@ -53,15 +53,20 @@ func TestFactsAreForTheWholeDigest(t *testing.T) {
 		t.Fatal(err)
 	}
 	d, now := c.key.of("good"), c.clock.nano()
-	if c.known(d, now) == nil {
+	if c.good.get(d) == nil || c.seen(d).fact == nil {
 		t.Error("what is remembered is not known")
 	}
-	if c.known(digest{d.high, d.low + 1}, now) != nil {
+	if c.good.get(digest{d.high, d.low + 1}) != nil || !c.seen(digest{d.high, d.low + 1}).empty() {
 		t.Error("another token with the same first half is known")
 	}
 	c.bad.add(d, now+1e9)
-	if !c.bad.has(d, now) || c.bad.has(digest{d.high, d.low + 1}, now) || c.bad.has(d, now+1e9) {
-		t.Error("a refusal is for one token and for its time")
+	if c.bad.get(d) == nil || c.bad.get(digest{d.high, d.low + 1}) != nil {
+		t.Error("a refusal is for one token")
+	}
+	for at, refused := range map[int64]bool{now: true, now + 1e9 - 1: true, now + 1e9: false} {
+		if _, known, err := c.seen(d).at(c, "good", d, at); !known || (err != nil) != refused {
+			t.Errorf("%d ns after it was remembered: known %v, %v", at-now, known, err)
+		}
 	}
 }
 

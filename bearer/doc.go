@@ -118,6 +118,6 @@
 //
 //	check, err := bearer.New(bearer.Config{Validator: bearertest.Tokens{"good": {Username: "kermit"}}})
 //
-// The package depends on the standard library and three small modules, and on
+// The package depends on the standard library and two small modules, and on
 // nothing else of Sluice.
 package bearer

@@ -129,11 +129,7 @@ func (i *Introspection) Validate(ctx context.Context, token string) (*Token, err
 	if err := i.Check(); err != nil {
 		return nil, err
 	}
-	timeout := i.Timeout
-	if timeout <= 0 {
-		timeout = 1800 * time.Millisecond
-	}
-	ctx, cancel := context.WithTimeout(ctx, timeout)
+	ctx, cancel := within(ctx, i.Timeout)
 	defer cancel()
 	req, err := i.request(ctx, token)
 	if err != nil {
@@ -153,6 +149,24 @@ func (i *Introspection) Validate(ctx context.Context, token string) (*Token, err
 	}
 	return i.read(resp, body)
 }
+
+// askTimeout bounds a question to an authorization server by default, so that who
+// waits for it is told within two seconds.
+const askTimeout = 1800 * time.Millisecond
+
+// within bounds ctx, unless it ends by then anyway, as it does when a Cache asks.
+func within(ctx context.Context, timeout time.Duration) (context.Context, context.CancelFunc) {
+	if timeout <= 0 {
+		timeout = askTimeout
+	}
+	if end, ok := ctx.Deadline(); ok && time.Until(end) <= timeout {
+		return ctx, func() {}
+	}
+	return context.WithTimeout(ctx, timeout)
+}
+
+// prompt: our own client returns when the context ends; somebody else's may not.
+func (i *Introspection) prompt() bool { return i.Client == nil }
 
 // send goes around what http.Client does for redirects and cookies, when the client
 // is our own: there are none.

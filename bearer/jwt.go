@@ -98,6 +98,9 @@ func NewJWT(cfg JWTConfig) (*JWT, error) {
 	return v, errors.Join(problems...)
 }
 
+// prompt: keys are fetched by a goroutine, and whoever waits for them may leave.
+func (v *JWT) prompt() bool { return true }
+
 // Validate checks the signature first and then every claim that RFC 9068 §4 names.
 func (v *JWT) Validate(ctx context.Context, token string) (*Token, error) {
 	payload, err := v.verify(ctx, token)
@@ -207,6 +210,16 @@ func (b ByIssuer) Validate(ctx context.Context, token string) (*Token, error) {
 		return nil, ErrInvalid
 	}
 	return v.Validate(ctx, token)
+}
+
+// prompt is true when every validator behind is.
+func (b ByIssuer) prompt() bool {
+	for _, v := range b.Issuers {
+		if !isPrompt(v) {
+			return false
+		}
+	}
+	return b.Opaque == nil || isPrompt(b.Opaque)
 }
 
 // Check lists what is wrong with the configurations of the validators.

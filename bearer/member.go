@@ -13,10 +13,7 @@ import (
 // they are good for as long as the text is.
 type members []member
 
-type member struct {
-	name string
-	raw  []byte
-}
+type member struct{ name, raw []byte }
 
 // readMembers reads text, which must be one JSON object. The decoder refuses names
 // that come twice, at any depth, and what is not UTF-8.
@@ -70,19 +67,19 @@ func (t *textMembers) next(d *jsontext.Decoder) ([]byte, error) {
 	return t.text[end-len(value) : end : end], nil
 }
 
-// unquote reads a JSON string, which the decoder has found to be one.
-func unquote(raw []byte) (string, error) {
+// unquote reads a JSON string, which the decoder has found to be one. It copies only
+// what it has to write in another way.
+func unquote(raw []byte) ([]byte, error) {
 	if bytes.IndexByte(raw, '\\') < 0 {
-		return string(raw[1 : len(raw)-1]), nil
+		return raw[1 : len(raw)-1], nil
 	}
-	plain, err := jsontext.AppendUnquote(nil, raw)
-	return string(plain), err
+	return jsontext.AppendUnquote(nil, raw)
 }
 
 // get returns a member's value, nil when there is none.
 func (m members) get(name string) []byte {
 	for i := range m {
-		if m[i].name == name {
+		if string(m[i].name) == name {
 			return m[i].raw
 		}
 	}

@@ -24,9 +24,12 @@ func newRefused(size int) *refused {
 	return &refused{places: make([]atomic.Pointer[refusedToken], n), mask: uint64(n - 1)}
 }
 
-func (r *refused) has(d digest, now int64) bool {
-	t := r.places[d.high&r.mask].Load()
-	return t != nil && t.digest == d && now < t.until
+// get returns what is remembered of d, whatever its age, or nil.
+func (r *refused) get(d digest) *refusedToken {
+	if t := r.places[d.high&r.mask].Load(); t != nil && t.digest == d {
+		return t
+	}
+	return nil
 }
 
 func (r *refused) add(d digest, until int64) {

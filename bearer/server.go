@@ -180,48 +180,58 @@ func (s *Server) AuthenticateToken(ctx context.Context, raw string) (*Token, err
 // authenticate asks the validator and checks what holds on every route, and what
 // this one needs. r is nil when there is no request.
 func (s *Server) authenticate(ctx context.Context, r *http.Request, how scheme, raw string, need *route, watch *watch) (*Token, *Error) {
-	now := s.clock.nano()
-	t, refused := s.facts(ctx, r, raw, now, watch)
+	t, now, refused := s.facts(ctx, r, raw, watch)
 	if refused != nil {
 		return nil, refused
 	}
-	at := time.Unix(0, now)
-	if refused := s.stands(t, how, at); refused != nil {
+	if refused := s.stands(t, how, now); refused != nil {
 		return nil, refused
 	}
 	if err := s.bound(r, how, raw, t); err != nil {
 		return nil, s.told(ctx, err)
 	}
-	if refused := need.check(t, at); refused != nil {
+	if refused := need.check(t, now); refused != nil {
 		return nil, refused
 	}
 	return t, nil
 }
 
-// facts remembers or asks what the token is, if it has the form of one. One that
-// is remembered had it.
-func (s *Server) facts(ctx context.Context, r *http.Request, raw string, now int64, watch *watch) (*Token, *Error) {
+// facts remembers or asks what the token is, if it has the form of one, and tells
+// when it looked. What is remembered has the form; what is not, and has not, costs
+// no look at the clock.
+func (s *Server) facts(ctx context.Context, r *http.Request, raw string, watch *watch) (t *Token, now int64, refused *Error) {
 	if s.cache == nil {
-		if !b64token(raw) {
-			return nil, errForm
-		}
-		t, err := s.ask(ctx, r, raw)
-		return s.answer(ctx, t, err)
+		return s.unremembered(ctx, r, raw)
 	}
 	d := s.cache.key.of(raw)
-	t, known, err := s.cache.recall(raw, d, now)
+	seen := s.cache.seen(d)
+	if seen.empty() && !b64token(raw) {
+		return nil, 0, errForm
+	}
+	now = s.clock.nano()
+	t, known, err := seen.at(s.cache, raw, d, now)
 	switch {
 	case known && err == nil:
 		watch.cached = true
-		return t, nil
+		return t, now, nil
 	case known:
 		watch.cached = true
-		return nil, errInvalidToken
-	case !b64token(raw):
-		return nil, errForm
+		return nil, now, errInvalidToken
 	}
 	t, err = s.cache.wait(ctx, raw, d, now)
-	return s.answer(ctx, t, err)
+	t, refused = s.answer(ctx, t, err)
+	return t, now, refused
+}
+
+// unremembered asks a validator that is no cache.
+func (s *Server) unremembered(ctx context.Context, r *http.Request, raw string) (*Token, int64, *Error) {
+	if !b64token(raw) {
+		return nil, 0, errForm
+	}
+	now := s.clock.nano()
+	t, err := s.ask(ctx, r, raw)
+	t, refused := s.answer(ctx, t, err)
+	return t, now, refused
 }
 
 // answer gives what a validator returned the form that callers know.
@@ -302,24 +312,32 @@ func split(header string) (how scheme, token string, found bool) {
 	return how, token, token != ""
 }
 
-// inToken are the characters of a b64token, but for its padding.
-var inToken = func() (set [256]bool) {
-	for _, c := range []byte("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~+/") {
-		set[c] = true
+// notInToken tells the characters that no b64token has, but for its padding.
+var notInToken = func() (set [256]byte) {
+	for c := range set {
+		if !strings.ContainsRune("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~+/", rune(c)) {
+			set[c] = 1
+		}
 	}
 	return set
 }()
 
-// b64token follows RFC 6750 §2.1.
+// b64token follows RFC 6750 §2.1. It looks at eight characters at a time, without a
+// branch, since a flood of malformed tokens costs little else.
 func b64token(s string) bool {
-	end := len(s)
-	for end > 0 && s[end-1] == '=' {
-		end--
+	for s != "" && s[len(s)-1] == '=' {
+		s = s[:len(s)-1]
 	}
-	for i := range end {
-		if !inToken[s[i]] {
-			return false
-		}
+	if s == "" {
+		return false
 	}
-	return end > 0
+	var wrong byte
+	for ; len(s) >= 8; s = s[8:] {
+		wrong |= notInToken[s[0]] | notInToken[s[1]] | notInToken[s[2]] | notInToken[s[3]] |
+			notInToken[s[4]] | notInToken[s[5]] | notInToken[s[6]] | notInToken[s[7]]
+	}
+	for i := range len(s) {
+		wrong |= notInToken[s[i]]
+	}
+	return wrong == 0
 }

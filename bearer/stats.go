@@ -35,11 +35,11 @@ type CacheStats struct {
 // Stats returns the counts.
 func (c *Cache) Stats() CacheStats {
 	c.mu.Lock()
-	open := c.breaker.failed >= c.breaker.limit
+	open, size := c.breaker.failed >= c.breaker.limit, c.good.count
 	c.mu.Unlock()
 	n := &c.counts
 	return CacheStats{Hits: n.hits.Load(), Refusals: n.refusals.Load(), Misses: n.misses.Load(), Refreshes: n.refreshes.Load(),
-		Busy: n.busy.Load(), Failed: n.failed.Load(), Asked: n.asked.read(), Size: c.good.EstimatedSize(), Open: open}
+		Busy: n.busy.Load(), Failed: n.failed.Load(), Asked: n.asked.read(), Size: size, Open: open}
 }
 
 // buckets are the upper bounds of a Histogram's buckets.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"time"
 
 	jsonv2 "github.com/go-json-experiment/json"
@@ -95,9 +96,26 @@ func (f ValidatorFunc) Validate(ctx context.Context, token string) (*Token, erro
 
 type contextKey struct{}
 
+// tokenContext is context.WithValue for the one key, in less memory.
+type tokenContext struct {
+	context.Context
+	token *Token
+}
+
+// Value knows the token and asks the parent for the rest.
+func (c *tokenContext) Value(key any) any {
+	if key == (contextKey{}) {
+		return c.token
+	}
+	return c.Context.Value(key)
+}
+
+// String does not tell the token.
+func (c *tokenContext) String() string { return fmt.Sprint(c.Context, ".WithToken") }
+
 // NewContext returns a context that carries t.
 func NewContext(ctx context.Context, t *Token) context.Context {
-	return context.WithValue(ctx, contextKey{}, t)
+	return &tokenContext{ctx, t}
 }
 
 // FromContext returns the token that Require put into the request's context,
