@@ -375,7 +375,7 @@ func (s *Server) elsewhere() http.Handler {
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		s.pages.Write(w, r, http.StatusNotFound, page.Error{Status: http.StatusNotFound, Title: "There is nothing here",
-			Message: "This address does not exist. The first page says what does."})
+			Message: "This address does not exist.", Link: page.Link{Href: "/", Text: "Go to the first page"}})
 	})
 }
 

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { mkdirSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { after, before, test } from 'node:test';
+import axe from 'axe-core';
 import { chromium } from 'playwright-core';
 import { serve } from '../serve.mjs';
 
@@ -36,10 +37,17 @@ after(async () => { await browser?.close(); application?.close(); await server?.
 async function open(t, options = desktop) {
   const context = await browser.newContext(options);
   const page = await context.newPage();
+  page.scriptless = options.javaScriptEnabled === false;
+  page.refusals = 0; // answers that a test wants to be errors
   const complaints = [];
   page.on('console', (m) => { if (m.type() === 'error' || m.type() === 'warning') complaints.push(m.text()); });
   page.on('pageerror', (e) => complaints.push(String(e)));
-  t.after(async () => { await context.close(); assert.deepEqual(complaints, []); });
+  t.after(async () => {
+    await context.close();
+    const refused = complaints.filter((c) => /status of 40[04]/.test(c));
+    assert.equal(refused.length, page.refusals, String(refused));
+    assert.deepEqual(complaints.filter((c) => !refused.includes(c)), []);
+  });
   return page;
 }
 
@@ -79,10 +87,20 @@ function complaintsAbout() {
 }
 const readable = async (page) => assert.deepEqual(await page.evaluate(complaintsAbout), []);
 
+// accessible runs every rule of axe-core in the page; it needs the page's JavaScript.
+async function accessible(page) {
+  const { violations } = await page.evaluate(async (source) => {
+    if (!window.axe) (0, eval)(source);
+    return window.axe.run(document, { resultTypes: ['violations'] });
+  }, axe.source);
+  assert.deepEqual(violations.map((v) => `${v.id}: ${v.help} (${v.nodes.map((n) => n.html).join(', ')})`), []);
+}
+
 // shot looks at the page as a person would: it must fit, be readable, and is kept.
 async function shot(page, name) {
   await fits(page);
   await readable(page);
+  if (!page.scriptless) await accessible(page);
   await page.screenshot({ path: `${shots}/${name}.png`, fullPage: true });
 }
 
@@ -223,6 +241,56 @@ test('by keyboard alone', async (t) => {
   await page.waitForURL((u) => u.href.startsWith(callback + '?code='));
 });
 
+// focused returns what has the focus, and makes sure that one sees it.
+async function focused(page) {
+  const { name, outline } = await page.evaluate(() => {
+    const e = document.activeElement;
+    return { name: e.labels?.[0]?.textContent || e.textContent.trim(), outline: getComputedStyle(e).outlineStyle };
+  });
+  assert.notEqual(outline, 'none', `${name} has the focus, and one cannot see it`);
+  return name;
+}
+
+// tabTo presses Tab until something has the focus, and returns what had it before.
+async function tabTo(page, name) {
+  const passed = [];
+  for (let i = 0; i < 12; i++) {
+    await page.keyboard.press('Tab');
+    const now = await focused(page);
+    if (now === name) return passed;
+    passed.push(now);
+  }
+  throw new Error(`${name} is not reached: ${passed}`);
+}
+
+test('a device and the way out, by keyboard alone', async (t) => {
+  server.client({ client_id: 'tv', client_name: 'TV', token_endpoint_auth_method: 'none', scope: 'read', grant_types: ['urn:ietf:params:oauth:grant-type:device_code'] });
+  const begun = await (await fetch(`${server.url}/oauth/device_authorization`, { method: 'POST', body: new URLSearchParams({ client_id: 'tv', scope: 'read' }) })).json();
+  const page = await open(t);
+  await page.goto(begun.verification_uri);
+  assert.equal(await focused(page), 'Code');
+  await page.keyboard.type(begun.user_code);
+  await page.keyboard.press('Enter');
+  await page.getByLabel('Password').waitFor();
+  await page.keyboard.type('kermit@example.com');
+  assert.deepEqual(await tabTo(page, 'Password'), []);
+  await page.keyboard.type('kermit');
+  assert.deepEqual(await tabTo(page, 'Sign in'), []);
+  await page.keyboard.press('Enter');
+  await page.getByText(begun.user_code).waitFor();
+  assert.deepEqual(await tabTo(page, 'Allow'), ['Sluice', 'Use another account']);
+  assert.deepEqual(await tabTo(page, 'Deny'), []); // in the order in which they are seen
+  await page.keyboard.press('Shift+Tab');
+  await page.keyboard.press('Space');
+  await page.getByRole('heading', { name: 'Your device is connected' }).waitFor();
+  await page.goto(server.url + '/logout');
+  assert.equal(await focused(page), 'Sign out');
+  assert.deepEqual(await tabTo(page, 'Stay'), []);
+  await page.keyboard.press('Shift+Tab');
+  await page.keyboard.press('Enter');
+  await page.getByRole('heading', { name: 'You are signed out' }).waitFor();
+});
+
 for (const [name, options] of Object.entries({ 'dark-desktop': { ...desktop, colorScheme: 'dark' }, phone, 'phone-dark': { ...phone, colorScheme: 'dark' }, 'no-javascript': { ...phone, javaScriptEnabled: false } })) {
   test(`seen on: ${name}`, async (t) => {
     const page = await open(t, options);
@@ -242,6 +310,82 @@ for (const [name, options] of Object.entries({ 'dark-desktop': { ...desktop, col
     await page.waitForURL((u) => u.href.startsWith(callback + '?code='));
     await page.goto(server.url + '/');
     await shot(page, `home-${name}`);
+  });
+}
+
+// What an application that asks for a lot is shown as: scopes, resources and
+// authorization details (RFC 9396), among them what must not be taken for markup.
+const payment = [
+  { type: 'payment_initiation', actions: ['initiate', 'status'], locations: ['https://bank.example.com/payments'], creditorName: 'Merchant <b>A</b>',
+    instructedAmount: { currency: 'EUR', amount: '123.50' }, creditorAccount: { iban: 'DE02100100109307118603' }, remittanceInformation: '"><script>alert(1)</script>' },
+  { type: 'account_information', datatypes: ['balances', 'transactions'], recurring: true, accounts: [{ iban: 'DE40100100103307118608' }, { iban: 'DE67100100101306118605', from: 2025 }] },
+];
+const everyone = { desktop, 'phone-dark': { ...phone, colorScheme: 'dark' }, 'phone-no-javascript': { ...phone, javaScriptEnabled: false } };
+
+for (const [name, options] of Object.entries(everyone)) {
+  test(`consent says in words what is asked: ${name}`, async (t) => {
+    const id = `bank-${name}`;
+    server.client({ client_id: id, client_name: 'Household Budget', grant_types: ['authorization_code', 'refresh_token'], redirect_uris: [callback],
+      scope: 'openid profile email offline_access payments', policy_uri: 'https://budget.example.com/privacy', tos_uri: 'https://budget.example.com/terms', authorization_details_types: ['payment_initiation', 'account_information'],
+      resources: ['https://bank.example.com/payments', 'https://bank.example.com/accounts'] });
+    const page = await open(t, options);
+    const address = new URL(authorize({ client_id: id, scope: 'openid profile email offline_access payments', authorization_details: JSON.stringify(payment) }));
+    for (const r of ['https://bank.example.com/payments', 'https://bank.example.com/accounts']) address.searchParams.append('resource', r);
+    await page.goto(address.href);
+    await signIn(page);
+    await page.getByRole('heading', { name: /Household Budget/ }).waitFor();
+    await shot(page, `consent-rich-${name}`);
+    const text = await page.locator('main').innerText();
+    for (const said of ['See your e-mail address', 'Stay signed in for you while you are away', 'Use the permission payments', 'In particular: Payment initiation',
+      'Instructed amount\nCurrency\nEUR\nAmount\n123.50', 'What it may do\ninitiate, status', 'Merchant <b>A</b>', '"><script>alert(1)</script>', 'Recurring\nyes', 'https://bank.example.com/accounts']) {
+      assert.ok(text.includes(said), `${said} is missing in ${text}`);
+    }
+    assert.equal(await page.locator('main b, main script').count(), 0);
+
+    // It was somebody else who was signed in.
+    await page.getByRole('link', { name: 'Use another account' }).click();
+    await signIn(page, 'fozzie@example.com', 'fozzie');
+    await page.getByText('fozzie@example.com').waitFor();
+    await page.getByRole('button', { name: 'Allow' }).click();
+    await page.waitForURL((u) => u.href.startsWith(callback + '?code='));
+  });
+
+  test(`a device is connected: ${name}`, async (t) => {
+    const id = `tv-${name}`;
+    server.client({ client_id: id, client_name: 'Living Room TV', token_endpoint_auth_method: 'none', scope: 'openid profile read', grant_types: ['urn:ietf:params:oauth:grant-type:device_code'] });
+    const begin = async () => (await fetch(`${server.url}/oauth/device_authorization`, { method: 'POST', body: new URLSearchParams({ client_id: id, scope: 'openid profile read' }) })).json();
+    const page = await open(t, options);
+    const begun = await begin();
+    await page.goto(begun.verification_uri);
+    await shot(page, `device-${name}`);
+    await page.getByLabel('Code').fill('bcdf ghjk');
+    await page.getByRole('button', { name: 'Continue' }).click();
+    await page.getByRole('alert').waitFor();
+    page.refusals = 1;
+    await shot(page, `device-wrong-${name}`);
+    await page.getByLabel('Code').fill(begun.user_code.toLowerCase());
+    await page.getByRole('button', { name: 'Continue' }).click();
+    await signIn(page);
+    await page.getByText(begun.user_code).waitFor();
+    await shot(page, `device-confirm-${name}`);
+    await page.getByRole('button', { name: 'Allow' }).click();
+    await page.getByRole('heading', { name: 'Your device is connected' }).waitFor();
+    await shot(page, `device-done-${name}`);
+    await page.goto((await begin()).verification_uri_complete);
+    await page.getByRole('button', { name: 'Continue' }).click();
+    await page.getByRole('button', { name: 'Deny' }).click();
+    await page.getByRole('heading', { name: 'Your device was not connected' }).waitFor();
+    await shot(page, `device-denied-${name}`);
+  });
+
+  test(`errors and goodbyes: ${name}`, async (t) => {
+    const page = await open(t, options);
+    page.refusals = 3;
+    for (const [shown, address] of Object.entries({ error: authorize({ redirect_uri: 'https://evil.example.com/' }),
+      'logout-error': `${server.url}/oauth/logout?post_logout_redirect_uri=https://evil.example.com/`, 'not-found': server.url + '/nowhere', loggedout: server.url + '/logout' })) {
+      await page.goto(address);
+      await shot(page, `${shown}-${name}`);
+    }
   });
 }
 

@@ -139,8 +139,18 @@ func (s *Service) needConsent(w http.ResponseWriter, r *http.Request, v *visit) 
 		s.sendError(w, r, v.request, err)
 		return
 	}
-	view := page.Consent{Client: v.client.Title(), ClientID: v.client.ID, User: v.session.User.FullName(), Email: v.session.User.Email,
-		Request: v.id, UserCode: v.request.UserCode}
+	view, err := s.question(v)
+	if err != nil {
+		s.sendError(w, r, v.request, err)
+		return
+	}
+	s.pages.Write(w, r, http.StatusOK, view)
+}
+
+// question puts into words what the user is asked.
+func (s *Service) question(v *visit) (view page.Consent, err error) {
+	view = page.Consent{Client: v.client.Title(), ClientID: v.client.ID, User: v.session.User.FullName(), Email: v.session.User.Email,
+		Request: v.id, UserCode: v.request.UserCode, Switch: s.users.LoginURL(v.address(), ""), PolicyURI: v.client.PolicyURI, TermsURI: v.client.TermsURI}
 	if u, err := url.Parse(v.request.RedirectURI); err == nil {
 		view.RedirectHost = u.Host
 		if u.Host == "" {
@@ -151,8 +161,8 @@ func (s *Service) needConsent(w http.ResponseWriter, r *http.Request, v *visit) 
 		view.Scopes = append(view.Scopes, page.ScopeText{Name: scope, Text: textOf(scope)})
 	}
 	view.Resources = slices.DeleteFunc(slices.Clone(v.request.Resources), func(r string) bool { return r == s.cfg.Audience })
-	view.Details = detailTexts(v.request.Details)
-	s.pages.Write(w, r, http.StatusOK, view)
+	view.Details, err = detailTexts(v.request.Details)
+	return view, err
 }
 
 // address is where login sends the browser back to.

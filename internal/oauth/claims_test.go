@@ -142,7 +142,7 @@ func TestAuthorizationDetails(t *testing.T) {
 	query := form("client_id", "bank", "response_type", "code", "scope", "read", "authorization_details", details)
 	b.Open(t, "/oauth/authorize?"+query.Encode())
 	b.SignIn(t, kermit, password)
-	if !strings.Contains(b.Page.Body, "payment") || !strings.Contains(b.Page.Body, "45 &lt;b&gt;EUR") || !strings.Contains(b.Page.Body, "Miss Piggy") {
+	if !strings.Contains(b.Page.Body, "In particular: Payment<") || !strings.Contains(b.Page.Body, "45 &lt;b&gt;EUR") || !strings.Contains(b.Page.Body, "Miss Piggy") {
 		t.Fatalf("%s", b.Page.Body)
 	}
 	away := b.Submit(t, "decision", "allow")
@@ -155,7 +155,9 @@ func TestAuthorizationDetails(t *testing.T) {
 	if away := b.Open(t, "/oauth/authorize?"+query.Encode()); away != nil {
 		t.Errorf("a yes to one payment was taken for the next: %s", away)
 	}
-	for name, text := range map[string]string{"another type": `[{"type":"gift"}]`, "no list": `{"type":"payment"}`, "no type": `[{}]`, "empty": `[]`, "nonsense": `x`} {
+	for name, text := range map[string]string{"another type": `[{"type":"gift"}]`, "no list": `{"type":"payment"}`, "no type": `[{}]`, "empty": `[]`, "nonsense": `x`,
+		"a name twice": `[{"type":"payment","amount":"1","amount":"1000"}]`, "a name twice, deeper": `[{"type":"payment","to":{"iban":"a","iban":"b"}}]`,
+		"another case": `[{"Type":"payment"}]`, "too deep": `[{"type":"payment","a":` + strings.Repeat("[", 7) + strings.Repeat("]", 7) + `}]`} {
 		query.Set("authorization_details", text)
 		if to := srv.Get(t, "/oauth/authorize?"+query.Encode()).Header.Get("Location"); !strings.Contains(to, "error=invalid_authorization_details") {
 			t.Errorf("%s: %s", name, to)

@@ -73,7 +73,7 @@ func (c *Client) Public() bool { return c.secret == "" && !c.byKey() }
 // Title is what people see.
 func (c *Client) Title() string {
 	if c.Name != "" {
-		return c.Name
+		return visible(c.Name)
 	}
 	return c.ID
 }
@@ -348,9 +348,8 @@ func textOf(scope string) string {
 		return "See your tasks, processes and content"
 	case "write":
 		return "Work on your tasks, processes and content for you"
-	default:
-		return "Use the permission “" + scope + "”"
 	}
+	return ""
 }
 
 // activeUserNamed returns the user whom somebody else vouches for, by the name that

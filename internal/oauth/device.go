@@ -166,7 +166,7 @@ func (s *Service) enterUserCode(w http.ResponseWriter, r *http.Request) {
 
 // device finds the device that shows a code and waits.
 func (s *Service) device(ctx context.Context, code string) (*visit, error) {
-	unknown := fault.New(fault.NotFound, "No device waits under this code. Compare it; if it is right, it has expired: start again on the device.")
+	unknown := fault.New(fault.NotFound, "This code is not known. Compare it with your device. If it is right, it has expired: start again on the device.")
 	if len(code) != userCodeLength {
 		return nil, unknown
 	}

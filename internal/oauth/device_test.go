@@ -141,7 +141,7 @@ func TestDeviceRefused(t *testing.T) {
 	if !strings.Contains(b.Page.Body, user) {
 		t.Error("the code in the address is not filled in")
 	}
-	if b.Submit(t, "user_code", user); b.Page.Status != 400 || !strings.Contains(b.Page.Body, "No device waits") {
+	if b.Submit(t, "user_code", user); b.Page.Status != 400 || !strings.Contains(b.Page.Body, "This code is not known") {
 		t.Errorf("an expired code: %d", b.Page.Status)
 	}
 	for name, x := range map[string]struct {

@@ -88,7 +88,7 @@ func (s *Service) showError(w http.ResponseWriter, r *http.Request, err error) {
 	}
 	level(r.Context(), "authorization refused on a page", "code", f.Code, "error", err)
 	s.pages.Write(w, r, status, page.Error{Status: status, Title: "This sign-in link does not work",
-		Message: "The application sent you here with a request that cannot be answered. Tell its makers what stands below.",
+		Message: "The application sent you here with a request that cannot be answered. Please tell the people who run it what is written here:",
 		Detail:  f.Code + ": " + f.Description})
 }
 

@@ -56,6 +56,7 @@ func New(cfg Config) (*Pages, error) {
 	functions := template.FuncMap{
 		"style":  func() string { return style },
 		"script": func() string { return script },
+		"words":  words,
 	}
 	for _, name := range []string{"login", "consent", "device", "devicedone", "logout", "loggedout", "error", "formpost", "home", "callback"} {
 		t, err := template.New("layout.html").Funcs(functions).ParseFS(templates, "templates/layout.html", "templates/"+name+".html")

@@ -26,7 +26,9 @@ const evil = `"><script>alert(1)</script>`
 func views() []View {
 	return []View{
 		Login{Client: evil, Email: evil, Message: evil, Next: evil}, Consent{Client: evil, ClientID: evil, User: evil, Email: evil, Request: evil, RedirectHost: evil,
-			Scopes: []ScopeText{{evil, evil}}}, LogoutConfirm{Email: evil, Client: evil, Action: evil, Fields: []Field{{evil, evil}}, Next: "/" + evil}, LoggedOut{}, LoggedOut{Client: evil, ClientURI: "javascript:" + evil}, Error{Status: 400, Title: evil, Message: evil, Detail: evil, Link: Link{Href: evil, Text: evil}},
+			Scopes: []ScopeText{{evil, evil}, {Name: evil}}, Resources: []string{evil}, Switch: "/login?next=" + evil, PolicyURI: "javascript:" + evil, TermsURI: evil,
+			Details: []DetailText{{evil, []Detail{{Name: evil, Value: evil}, {Name: evil, Members: []Detail{{Name: evil, Value: evil, Text: evil}}}}}}},
+		Device{Code: evil, Message: evil}, DeviceDone{Client: evil}, DeviceDone{Client: evil, Allowed: true}, LogoutConfirm{Email: evil, Client: evil, Action: evil, Fields: []Field{{evil, evil}}, Next: "/" + evil}, LoggedOut{}, LoggedOut{Client: evil, ClientURI: "javascript:" + evil}, Error{Status: 400, Title: evil, Message: evil, Detail: evil, Link: Link{Href: evil, Text: evil}},
 		FormPost{Action: "https://app.example.com/cb", Fields: []Field{{evil, evil}}}, Home{Version: evil, Issuer: evil, User: evil, Demo: true, Accounts: []Account{{evil, evil, evil}},
 			Curl: []string{evil}, Links: []Link{{evil, evil, evil}}}, DemoCallback{Code: evil, Curl: evil}, DemoCallback{Error: evil, Description: evil},
 	}
@@ -41,7 +43,7 @@ func TestEveryPageIsEscapedAndGuarded(t *testing.T) {
 		p.Write(w, httptest.NewRequest(http.MethodGet, "/", nil), 200, v)
 		h := w.Header()
 		policy := h.Get("Content-Security-Policy")
-		if strings.Contains(w.Body.String(), "<script>alert") || strings.Contains(w.Body.String(), `"><`+"script") {
+		if strings.Contains(w.Body.String(), "<script>alert") || strings.Contains(w.Body.String(), `"javascript:`) || strings.Contains(w.Body.String(), `"><`+"script") {
 			t.Errorf("%T: not escaped", v)
 		}
 		for _, part := range []string{"default-src 'none'", "frame-ancestors 'none'", "base-uri 'none'"} {
@@ -60,6 +62,16 @@ func TestEveryPageIsEscapedAndGuarded(t *testing.T) {
 			if !strings.Contains(w.Body.String(), part) {
 				t.Errorf("%T lacks %s", v, part)
 			}
+		}
+	}
+}
+
+func TestNamesInWords(t *testing.T) {
+	t.Parallel()
+	for name, want := range map[string]string{"creditorName": "Creditor name", "payment_initiation": "Payment initiation", "iban": "Iban", "locations": "Where", "given-name": "Given name",
+		"accountIBAN": "Account iBAN", "from2to3": "From2to3", "1": "1", "": "", "https://example.com/type": "https://example.com/type", "naïve": "naïve", "<b>": "<b>"} {
+		if got := words(name); got != want {
+			t.Errorf("%q is %q in words, want %q", name, got, want)
 		}
 	}
 }

@@ -8,7 +8,8 @@ type Login struct {
 	Next    string // the local address to go on to
 }
 
-// ScopeText is one thing an application asks for, in words.
+// ScopeText is one thing an application asks for, in words; without words its name
+// is shown.
 type ScopeText struct{ Name, Text string }
 
 // Consent asks whether an application may act for the user. It posts request and
@@ -22,13 +23,32 @@ type Consent struct {
 	Scopes           []ScopeText
 	Resources        []string     // other APIs the tokens are for
 	Details          []DetailText // RFC 9396
+	Switch           string       // where another user signs in
+	// What the application's makers promise and ask for; may be empty.
+	PolicyURI, TermsURI string
 }
 
 // DetailText is one of a request's authorization details.
 type DetailText struct {
 	Type    string
-	Members []Field // in the order of their names
+	Members []Detail
 }
+
+// Detail is a named value: the application's own word, one of this package's texts,
+// or members.
+type Detail struct {
+	Name    string
+	Value   string
+	Text    string
+	Members []Detail
+}
+
+// What a detail's Text may be.
+const (
+	Yes     = "yes"
+	No      = "no"
+	Nothing = "nothing"
+)
 
 // Device asks for the code that a device shows. It posts user_code to /device.
 type Device struct {
