@@ -40,7 +40,7 @@ func launchHydraPostgres(ctx context.Context, s *site, program, dir string, port
 	if l.database, err = s.postgres.database(ctx); err != nil {
 		return l, err
 	}
-	return launchHydra(ctx, l, l.database, port)
+	return launchHydra(ctx, l, l.database+"&max_conns=40&max_idle_conns=40", port) // its default is too few for 32 flows at once
 }
 
 // launchHydra makes the tables, which is a step of its own there. The login and the
