@@ -65,7 +65,7 @@ func table(w io.Writer, what scenario, entries []*entry, hash []sample) {
 		}
 		m := median(got)
 		fmt.Fprintf(w, "| %s | %s | %s | %s | %s | %s | %s |\n", e.title, grouped(m.rate), ratio(m.rate, rates[reference]), ratio(m.rate, rates[ceiling]),
-			round(m.p50), round(m.p99), known0(m.cpu > 0, round(m.cpu)))
+			round(m.p50), round(m.p99), orDash(m.cpu > 0, round(m.cpu)))
 	}
 	for _, e := range entries {
 		if reason := e.lacks[what.name]; reason != "" {
@@ -88,20 +88,28 @@ func starts(w io.Writer, entries []*entry, o options) {
 		if !e.durable {
 			again = e.first
 		}
-		fmt.Fprintf(w, "| %s | %s | %s | %s | %s | %s |\n", e.title, e.keeps, known0(e.durable, round(e.first)), round(again), megabytes(e.idle), megabytes(e.loaded))
+		fmt.Fprintf(w, "| %s | %s | %s | %s | %s | %s |\n", e.title, e.keeps, orDash(e.durable, round(e.first)), round(again), megabytes(e.idle), megabytes(e.loaded))
 	}
 }
 
-func known0(ok bool, text string) string {
+func orDash(ok bool, text string) string {
 	if ok {
 		return text
 	}
 	return "–"
 }
 
-func ratio(a, b float64) string { return known0(b > 0, fmt.Sprintf("%.2f", a/b)) }
+func ratio(a, b float64) string {
+	if b <= 0 {
+		return "–"
+	}
+	if a < b/10 {
+		return fmt.Sprintf("%.3f", a/b)
+	}
+	return fmt.Sprintf("%.2f", a/b)
+}
 
-func megabytes(n int64) string { return known0(n > 0, fmt.Sprintf("%d MB", n/1e6)) }
+func megabytes(n int64) string { return orDash(n > 0, fmt.Sprintf("%d MB", n/1e6)) }
 
 // round writes a time with three digits at most.
 func round(d time.Duration) string {
