@@ -16,12 +16,15 @@ import (
 func (s *Server) resource() string { return s.cfg.issuer() + "/activiti-app" }
 
 // bearerServer is the check in front of the API and of the gateway.
-func (s *Server) bearerServer() (*bearer.Server, error) {
+func (s *Server) bearerServer(ctx context.Context) (*bearer.Server, error) {
 	v, err := s.validator()
 	if err != nil {
 		return nil, err
 	}
-	b := s.cfg.Bearer
+	proofs, err := s.proofs(ctx)
+	if err != nil {
+		return nil, err
+	}
 	var certificates *bearer.CertificateConfig // nil: nobody's certificate can be seen
 	if seen := s.cfg.certificates(); s.cfg.TLS.ClientCertificates || seen.Header != "" {
 		certificates = &seen
@@ -29,11 +32,31 @@ func (s *Server) bearerServer() (*bearer.Server, error) {
 	return bearer.New(bearer.Config{
 		Validator: v, Realm: "sluice", Resource: s.resource(), AuthorizationServers: s.issuers(), Log: s.log, Now: s.clock,
 		Audience: s.audience(), Certificates: certificates,
-		DPoP: &bearer.DPoPConfig{Base: s.cfg.issuer(), Required: b.DPoPRequired, Nonces: b.DPoPNonces},
+		DPoP: proofs,
 		Body: func(w http.ResponseWriter, _ *http.Request, e *bearer.Error) {
 			api.WriteErrorBody(w, e.Status, e.Description)
 		},
 	})
+}
+
+// proofs is how callers prove their keys. What processes on one database must know
+// together is in it: the nonces' key, and which proofs were used, unless that is
+// to be each process's own.
+func (s *Server) proofs(ctx context.Context) (*bearer.DPoPConfig, error) {
+	b := s.cfg.Bearer
+	cfg := &bearer.DPoPConfig{Base: s.cfg.issuer(), Required: b.DPoPRequired, Nonces: b.DPoPNonces}
+	if s.auth == nil {
+		return cfg, nil
+	}
+	if b.DPoPMemory == dpopShared || (b.DPoPMemory == "" && s.db.Name() == "postgres") {
+		cfg.Remember = s.auth.Remember
+	}
+	if !b.DPoPNonces {
+		return cfg, nil
+	}
+	var err error
+	cfg.NonceKey, err = s.auth.NonceKey(ctx)
+	return cfg, err
 }
 
 // issuers are the authorization servers that callers may go to, as far as they
@@ -113,8 +136,9 @@ func (s *Server) byIssuer() (bearer.Validator, error) {
 // revocationsPath is where another authorization server tells of what it ended.
 const revocationsPath = "/management/revocations"
 
-// revocations takes what the configured issuer pushes; nil when there is none.
-func (s *Server) revocations() (http.Handler, error) {
+// revocations takes what the configured issuer pushes; nil when there is none. What
+// was pushed before this process began counts as well, where there is a database.
+func (s *Server) revocations(ctx context.Context) (http.Handler, error) {
 	r := s.cfg.Bearer.Revocations
 	if !s.cfg.Bearer.Enabled || r.Issuer == "" || s.cfg.Role == RoleAuth {
 		return nil, nil
@@ -122,6 +146,12 @@ func (s *Server) revocations() (http.Handler, error) {
 	cfg := bearer.ReceiverConfig{Issuer: r.Issuer, JWKS: r.JWKS, Audience: r.Audience, InsecureHTTP: s.cfg.Bearer.InsecureIntrospection, Revoke: s.check.Revoke, Log: s.log, Now: s.now}
 	if cfg.Audience == "" {
 		cfg.Audience = s.cfg.issuer() + revocationsPath
+	}
+	if s.auth != nil {
+		cfg.Keep = s.auth.KeepRevocation
+		if err := s.auth.RecallRevocations(ctx, s.check.Revoke); err != nil {
+			return nil, err
+		}
 	}
 	return bearer.NewRevocationReceiver(cfg)
 }

@@ -63,6 +63,11 @@ type BearerConfig struct {
 	// DPoPNonces makes callers put a value of this server's into their proofs (RFC
 	// 9449 §9). security.oauth2.dpop.nonces. Default false.
 	DPoPNonces bool
+	// DPoPMemory says who remembers which proofs were used: "shared" is the database,
+	// for every process on it and across restarts, at the price of a write for each
+	// request; "process" is each process for itself. security.oauth2.dpop.memory.
+	// Empty means shared on PostgreSQL and process on SQLite.
+	DPoPMemory string
 	// BasicAuth says whether HTTP Basic works; nil means exactly when Enabled is
 	// false. security.oauth2.basicAuth.enabled.
 	BasicAuth *bool
@@ -137,8 +142,15 @@ func (b BearerConfig) elsewhere() bool {
 	return b.Enabled && (b.CheckToken != "" || b.Override.URL != "" || len(b.JWT.Issuers) > 0)
 }
 
+// Who remembers which DPoP proofs were used.
+const (
+	dpopShared  = "shared"
+	dpopProcess = "process"
+)
+
 func (c Config) validateBearer(p *problems) {
 	b := c.Bearer
+	p.add(!slices.Contains([]string{"", dpopShared, dpopProcess}, b.DPoPMemory), "security.oauth2.dpop.memory", "%q is neither shared nor process", b.DPoPMemory)
 	if !b.Enabled {
 		return
 	}

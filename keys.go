@@ -99,6 +99,7 @@ var keys = []key{
 	{name: "security.oauth2.override.token-only", set: flag(func(c *Config) *bool { return &c.Bearer.Override.TokenOnly })},
 	{name: "security.oauth2.dpop.required", set: flag(func(c *Config) *bool { return &c.Bearer.DPoPRequired })},
 	{name: "security.oauth2.dpop.nonces", set: flag(func(c *Config) *bool { return &c.Bearer.DPoPNonces })},
+	{name: "security.oauth2.dpop.memory", set: text(func(c *Config) *string { return &c.Bearer.DPoPMemory })},
 	{name: "security.oauth2.client.userAuthorizationUri", todo: true},
 	{name: "security.oauth2.client.accessTokenUri", todo: true},
 	{name: "security.oauth2.client.userInfoUri", todo: true},

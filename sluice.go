@@ -159,10 +159,10 @@ func (s *Server) build(ctx context.Context, options []Option) error {
 	if err := s.openRooms(ctx); err != nil {
 		return err
 	}
-	if s.check, err = s.bearerServer(); err != nil {
+	if s.check, err = s.bearerServer(ctx); err != nil {
 		return err
 	}
-	if s.told, err = s.revocations(); err != nil {
+	if s.told, err = s.revocations(ctx); err != nil {
 		return err
 	}
 	if err := s.mount(); err != nil {

@@ -31,6 +31,11 @@ type ReceiverConfig struct {
 	Audience string
 	// Revoke is called for each revocation; Server.Revoke is one. Needed.
 	Revoke func(Revocation)
+	// Keep stores each revocation before it is heeded, for a program whose memory must
+	// outlast it: it calls Revoke with what it has stored when it begins anew. One that
+	// comes again may be stored again. An error is answered with 503, so that the issuer
+	// tells it once more. Nil keeps nothing.
+	Keep func(ctx context.Context, r Revocation) error
 	// JWKS, Keys, Algorithms and Client are those of JWTConfig: where the issuer's
 	// keys are, and how it may sign.
 	JWKS       string
@@ -147,22 +152,38 @@ func (h *RevocationReceiver) take(r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	first, err := h.seen.remember(r.Context(), claims.ID, time.Time{})
-	if err == nil && !first {
+	ended := claims.revocations()
+	for _, e := range ended {
+		if h.cfg.Keep == nil {
+			break
+		}
+		if err := h.cfg.Keep(r.Context(), e); err != nil {
+			return err
+		}
+	}
+	if first, err := h.seen.remember(r.Context(), claims.ID, time.Time{}); err == nil && !first {
 		return nil
 	}
-	event := claims.Events[RevocationEvent]
-	told := Revocation{Subject: event.Subject, ClientID: event.ClientID, At: time.Unix(max(claims.Happened, 0), 0)}
-	if claims.Happened == 0 {
-		told.At = time.Unix(claims.Issued, 0)
-	}
-	if told.Subject != "" || told.ClientID != "" {
-		h.cfg.Revoke(told)
-	}
-	for _, hash := range event.TokenHashes {
-		h.cfg.Revoke(Revocation{TokenHash: hash, At: told.At})
+	for _, e := range ended {
+		h.cfg.Revoke(e)
 	}
 	return nil
+}
+
+// revocations are what an event tells of.
+func (c *eventClaims) revocations() (list []Revocation) {
+	event := c.Events[RevocationEvent]
+	at := time.Unix(max(c.Happened, 0), 0)
+	if c.Happened == 0 {
+		at = time.Unix(c.Issued, 0)
+	}
+	if event.Subject != "" || event.ClientID != "" {
+		list = append(list, Revocation{Subject: event.Subject, ClientID: event.ClientID, At: at})
+	}
+	for _, hash := range event.TokenHashes {
+		list = append(list, Revocation{TokenHash: hash, At: at})
+	}
+	return list
 }
 
 // verify returns the claims of an event that the issuer has signed for us.

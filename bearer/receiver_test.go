@@ -1,6 +1,7 @@
 package bearer_test
 
 import (
+	"context"
 	"errors"
 	"io"
 	"log/slog"
@@ -73,6 +74,31 @@ func TestRevocationReceiver(t *testing.T) {
 	next := auth.Rotate(true)
 	if w := tell(h, event(next, auth.URL, bearertest.Claims{"sub": "8"}, bearertest.Claims{"jti": "event-2"})); w.Code == http.StatusAccepted {
 		t.Error("a key that was not published when keys were fetched was taken within the pause")
+	}
+}
+
+// What cannot be kept is not heeded, and the issuer is asked to come again: then it
+// is both.
+func TestRevocationReceiverKeeps(t *testing.T) {
+	t.Parallel()
+	auth := bearertest.NewServer(t)
+	trouble := errors.New("the disk is full")
+	var kept []bearer.Revocation
+	h, told := receiver(t, auth.URL, func(c *bearer.ReceiverConfig) {
+		c.Keep = func(_ context.Context, r bearer.Revocation) error {
+			if trouble == nil {
+				kept = append(kept, r)
+			}
+			return trouble
+		}
+	})
+	token := event(auth.Key(), auth.URL, bearertest.Claims{"sub": "7", "token_hashes": []string{bearer.TokenHash("good")}}, nil)
+	if w := tell(h, token); w.Code != http.StatusServiceUnavailable || w.Header().Get("Retry-After") == "" || len(*told) != 0 {
+		t.Errorf("not kept: %d, heeded %v", w.Code, *told)
+	}
+	trouble = nil
+	if w := tell(h, token); w.Code != http.StatusAccepted || len(*told) != 2 || len(kept) != 2 || kept[0] != (*told)[0] || kept[1] != (*told)[1] {
+		t.Errorf("kept: %d, heeded %v, kept %v", w.Code, *told, kept)
 	}
 }
 

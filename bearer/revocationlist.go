@@ -23,7 +23,8 @@ type RevocationListConfig struct {
 
 // RevocationList is a Validator in front of one that would go on accepting what its
 // issuer has revoked, because it checks signatures and asks nobody (JWT). It
-// remembers what Revoke told it, in this process. It is safe for concurrent use.
+// remembers what Revoke told it, in this process; ReceiverConfig.Keep is for what must
+// outlast it. It is safe for concurrent use.
 type RevocationList struct {
 	cfg  RevocationListConfig
 	size atomic.Int64 // while it is 0, nothing is looked up

@@ -17,7 +17,6 @@ import (
 	"strconv"
 	"strings"
 	"sync/atomic"
-	"syscall"
 	"testing"
 	"time"
 
@@ -31,8 +30,10 @@ import (
 	"github.com/zitadel/oidc/v3/pkg/client/rs"
 	zitadel "github.com/zitadel/oidc/v3/pkg/oidc"
 
+	"github.com/sluicehq/sluice"
 	"github.com/sluicehq/sluice/bearer"
 	"github.com/sluicehq/sluice/bearer/bearertest"
+	"github.com/sluicehq/sluice/sluicetest"
 )
 
 const (
@@ -114,7 +115,7 @@ func loop(b *testing.B, name string, call func() error) {
 	b.Helper()
 	b.Run(name, func(b *testing.B) {
 		b.ReportAllocs()
-		var begun time.Duration
+		var begun int64
 		for n := 0; b.Loop(); n++ {
 			if n == 0 {
 				begun = processorTime(b)
@@ -125,15 +126,6 @@ func loop(b *testing.B, name string, call func() error) {
 		}
 		b.ReportMetric(float64(processorTime(b)-begun)/float64(b.N), "cpu-ns/op")
 	})
-}
-
-func processorTime(b *testing.B) time.Duration {
-	b.Helper()
-	var used syscall.Rusage
-	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &used); err != nil {
-		b.Fatal(err)
-	}
-	return time.Duration(used.Utime.Nano() + used.Stime.Nano())
 }
 
 // What a request costs whose token is known already, and one that is refused. The
@@ -288,6 +280,41 @@ func BenchmarkBearerThroughput(b *testing.B) {
 			s := httptest.NewServer(c.h)
 			defer s.Close()
 			load(b, http.MethodGet, s.URL+"/tasks", nil, "Authorization", "Bearer "+opaque)
+		})
+	}
+}
+
+// A request with a DPoP proof, where each process remembers proofs for itself and
+// where the database does, which is a write for each request: one client, and 16.
+func BenchmarkBearerProof(b *testing.B) {
+	auth, key := bearertest.NewServer(b), bearertest.NewKey(b, "ES256")
+	auth.Put("bound", bearertest.Claims{"username": "kermit@example.com", "token_type": "DPoP", "cnf": map[string]string{"jkt": key.Thumbprint()}})
+	for _, memory := range []string{"process", "shared"} {
+		srv := sluicetest.NewServer(b, sluicetest.User("kermit@example.com", "green"), sluicetest.Config(func(c *sluice.Config) {
+			c.Bearer.CheckToken, c.Bearer.ClientID, c.Bearer.ClientSecret = auth.URL+"/introspect", bearertest.ClientID, bearertest.ClientSecret
+			c.Bearer.DPoPMemory = memory
+		}))
+		h := srv.Handler()
+		ask := func() {
+			r := httptest.NewRequest(http.MethodGet, srv.URL+"/activiti-app/api/enterprise/app-version", nil)
+			key.Prove(r, "bound")
+			w := httptest.NewRecorder()
+			if h.ServeHTTP(w, r); w.Code != http.StatusOK {
+				b.Errorf("%d %s", w.Code, w.Body)
+			}
+		}
+		b.Run(memory+"/1-client", func(b *testing.B) {
+			for b.Loop() {
+				ask()
+			}
+		})
+		b.Run(memory+"/16-clients", func(b *testing.B) {
+			b.SetParallelism(clients / 2)
+			b.RunParallel(func(pb *testing.PB) {
+				for pb.Next() {
+					ask()
+				}
+			})
 		})
 	}
 }

@@ -16,7 +16,7 @@ import (
 func (s *Service) newProofs(ctx context.Context) (*bearer.Proofs, error) {
 	if s.cfg.DPoPNonces {
 		var err error
-		if s.nonceKey, err = s.sharedKey(ctx, "dpop nonce"); err != nil {
+		if s.nonceKey, err = s.NonceKey(ctx); err != nil {
 			return nil, err
 		}
 	}
@@ -30,6 +30,10 @@ func (s *Service) proofConfig() *bearer.DPoPConfig {
 
 // proofAlgorithms are what proofs may be signed with.
 var proofAlgorithms = []string{"ES256", "ES384", "EdDSA", "PS256", "RS256"}
+
+// NonceKey is what processes on this database make and know the nonces of DPoP proofs
+// by; it serves as bearer.DPoPConfig.NonceKey.
+func (s *Service) NonceKey(ctx context.Context) ([]byte, error) { return s.sharedKey(ctx, "dpop nonce") }
 
 // sharedKey returns the key of that name, which the first process makes.
 func (s *Service) sharedKey(ctx context.Context, name string) ([]byte, error) {

@@ -22,6 +22,7 @@ var sweeps = []string{
 	`DELETE FROM pushed_requests WHERE hash IN (SELECT hash FROM pushed_requests WHERE expires_at < $1 LIMIT $2)`,
 	`DELETE FROM device_codes WHERE hash IN (SELECT hash FROM device_codes WHERE expires_at < $1 LIMIT $2)`,
 	`DELETE FROM seen_ids WHERE hash IN (SELECT hash FROM seen_ids WHERE expires_at < $1 LIMIT $2)`,
+	`DELETE FROM foreign_revocations WHERE (member, name) IN (SELECT member, name FROM foreign_revocations WHERE expires_at < $1 LIMIT $2)`,
 	`DELETE FROM access_tokens WHERE hash IN (SELECT hash FROM access_tokens WHERE expires_at < $1 LIMIT $2)`,
 	`DELETE FROM refresh_tokens WHERE hash IN (SELECT hash FROM refresh_tokens WHERE expires_at < $1 LIMIT $2)`,
 	`DELETE FROM initial_access_tokens WHERE id IN (SELECT id FROM initial_access_tokens WHERE expires_at < $1 LIMIT $2)`,
