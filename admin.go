@@ -8,6 +8,7 @@ import (
 
 	"github.com/sluicehq/sluice/internal/identity"
 	"github.com/sluicehq/sluice/internal/oauth"
+	"github.com/sluicehq/sluice/internal/throttle"
 )
 
 // Admin makes and changes users, clients and signing keys. It works on the same database as a
@@ -15,6 +16,7 @@ import (
 type Admin struct {
 	users *identity.Service
 	auth  *oauth.Service
+	guard *throttle.Guard
 	close func() error
 }
 
@@ -33,7 +35,7 @@ func OpenAdmin(ctx context.Context, cfg Config) (*Admin, error) {
 
 // Admin returns the server's own.
 func (s *Server) Admin() *Admin {
-	return &Admin{users: s.users, auth: s.auth, close: func() error { return nil }}
+	return &Admin{users: s.users, auth: s.auth, guard: s.guard, close: func() error { return nil }}
 }
 
 // Close closes what OpenAdmin opened.

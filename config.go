@@ -83,11 +83,12 @@ type Config struct {
 	// at once. sluice.password-concurrency. Default: the number of processors.
 	PasswordConcurrency int
 
-	TLS    TLSConfig
-	OAuth  OAuthConfig
-	Bearer BearerConfig
-	Users  UsersConfig
-	CORS   CORSConfig
+	TLS      TLSConfig
+	Throttle ThrottleConfig
+	OAuth    OAuthConfig
+	Bearer   BearerConfig
+	Users    UsersConfig
+	CORS     CORSConfig
 	// Routes are what the gateway forwards. zuul.routes.{name}.{path,url,stripPrefix},
 	// sluice.gateway.routes.{name}.{path,url,strip-path}.
 	Routes []RouteConfig
@@ -282,6 +283,7 @@ func DefaultConfig() Config {
 	return Config{
 		Addr: "127.0.0.1:8080", Data: "./data", Role: RoleAll, LogLevel: "info", LogFormat: "text",
 		ShutdownTimeout: 20 * time.Second, Metrics: metricsLocal, SessionTTL: 12 * time.Hour, PasswordConcurrency: runtime.NumCPU(),
+		Throttle: defaultThrottle(),
 		OAuth: OAuthConfig{
 			CodeTTL: time.Minute, AccessTTL: time.Hour, RefreshTTL: 720 * time.Hour, RefreshGrace: 10 * time.Second,
 			RequestTTL: 30 * time.Minute, SigningAlg: "RS256", KeyRotation: 90 * 24 * time.Hour, KeyOverlap: 24 * time.Hour,
@@ -329,6 +331,7 @@ func (c Config) Validate() error {
 	var p problems
 	c.validateServer(&p)
 	c.validateTLS(&p)
+	c.validateThrottle(&p)
 	c.validateOAuth(&p)
 	c.validateKeys(&p)
 	c.validateBearer(&p)

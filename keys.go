@@ -40,10 +40,18 @@ var keys = []key{
 	{name: "sluice.tls.client-ca", set: text(func(c *Config) *string { return &c.TLS.ClientCA })},
 	{name: "sluice.tls.client-certificate-header", set: text(func(c *Config) *string { return &c.TLS.ClientCertificateHeader })},
 	{name: "sluice.trusted-proxies", set: list(func(c *Config) *[]string { return &c.TrustedProxies })},
+	{name: "sluice.throttle.enabled", set: flag(func(c *Config) *bool { return &c.Throttle.Enabled })},
+	{name: "sluice.throttle.free-attempts", set: whole(func(c *Config) *int { return &c.Throttle.FreeAttempts })},
+	{name: "sluice.throttle.base-delay", set: duration(func(c *Config) *time.Duration { return &c.Throttle.BaseDelay })},
+	{name: "sluice.throttle.max-delay", set: duration(func(c *Config) *time.Duration { return &c.Throttle.MaxDelay })},
+	{name: "sluice.throttle.forget-after", set: duration(func(c *Config) *time.Duration { return &c.Throttle.ForgetAfter })},
+	{name: "sluice.throttle.address-free-attempts", set: whole(func(c *Config) *int { return &c.Throttle.AddressFreeAttempts })},
+	{name: "sluice.throttle.address-forget-after", set: duration(func(c *Config) *time.Duration { return &c.Throttle.AddressForgetAfter })},
+	{name: "sluice.throttle.exempt-addresses", set: list(func(c *Config) *[]string { return &c.Throttle.ExemptAddresses })},
 	{name: "sluice.session-ttl", set: duration(func(c *Config) *time.Duration { return &c.SessionTTL })},
 	{name: "sluice.key", secret: true, set: text(func(c *Config) *string { return &c.Key })},
 	{name: "sluice.key-previous", secret: true, set: text(func(c *Config) *string { return &c.PreviousKey })},
-	{name: "sluice.password-concurrency", set: setConcurrency},
+	{name: "sluice.password-concurrency", set: whole(func(c *Config) *int { return &c.PasswordConcurrency })},
 	{name: "sluice.oauth.code-ttl", set: duration(func(c *Config) *time.Duration { return &c.OAuth.CodeTTL })},
 	{name: "sluice.oauth.refresh-ttl", set: duration(func(c *Config) *time.Duration { return &c.OAuth.RefreshTTL })},
 	{name: "sluice.oauth.refresh-grace", set: duration(func(c *Config) *time.Duration { return &c.OAuth.RefreshGrace })},
@@ -195,11 +203,15 @@ func setBasic(c *Config, v string) error {
 	return err
 }
 
-func setConcurrency(c *Config, v string) (err error) {
-	if c.PasswordConcurrency, err = strconv.Atoi(v); err != nil {
-		return errors.New("it must be a whole number")
+func whole(at func(*Config) *int) func(*Config, string) error {
+	return func(c *Config, v string) error {
+		n, err := strconv.Atoi(v)
+		if err != nil {
+			return errors.New("it must be a whole number")
+		}
+		*at(c) = n
+		return nil
 	}
-	return nil
 }
 
 func setPort(c *Config, v string) error {

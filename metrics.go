@@ -31,6 +31,10 @@ func (s *Server) metrics() http.Handler {
 			Help: "Statements run on the database, without those that begin and end transactions."},
 			func() float64 { return float64(s.db.Statements()) }))
 	}
+	if s.users != nil {
+		registry.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{Name: "sluice_identity_hashes_total",
+			Help: "Slow hashes of passwords and client secrets."}, func() float64 { return float64(s.users.Hashes()) }))
+	}
 	answer := promhttp.HandlerFor(registry, promhttp.HandlerOpts{MaxRequestsInFlight: 4, Timeout: 10 * time.Second})
 	elsewhere := s.elsewhere()
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -20,6 +20,7 @@ const (
 	idleTimeout   = 2 * time.Minute
 	maxHeader     = 16 << 10
 	sweepInterval = time.Minute
+	sweepLimit    = 5000 // counters of attempts that go at once
 )
 
 // Run builds a Server and serves cfg.Addr until ctx ends; then it refuses new
@@ -110,7 +111,8 @@ func (s *Server) sweep(ctx context.Context) {
 		if err := s.auth.RotateDue(ctx); err != nil && ctx.Err() == nil {
 			s.log.Error("rotating the signing keys", "error", err)
 		}
-		for _, sweep := range []func(context.Context) (int64, error){s.auth.Sweep, s.users.Sweep} {
+		attempts := func(ctx context.Context) (int64, error) { return s.guard.Sweep(ctx, sweepLimit) }
+		for _, sweep := range []func(context.Context) (int64, error){s.auth.Sweep, s.users.Sweep, attempts} {
 			if n, err := sweep(ctx); err != nil && ctx.Err() == nil {
 				s.log.Warn("dropping expired rows", "error", err)
 			} else if n > 0 {

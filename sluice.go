@@ -21,6 +21,7 @@ import (
 	"github.com/sluicehq/sluice/internal/origin"
 	"github.com/sluicehq/sluice/internal/page"
 	"github.com/sluicehq/sluice/internal/store"
+	"github.com/sluicehq/sluice/internal/throttle"
 )
 
 // Version is this program's version.
@@ -40,6 +41,7 @@ type Server struct {
 	cfg    Config
 	log    *slog.Logger
 	db     *store.DB // nil for a gateway that introspects elsewhere
+	guard  *throttle.Guard
 	users  *identity.Service
 	auth   *oauth.Service
 	pages  *page.Pages
@@ -197,10 +199,13 @@ func (s *Server) openRooms(ctx context.Context) (err error) {
 	if s.db, err = openStore(ctx, s.cfg, s.log); err != nil {
 		return err
 	}
+	if s.guard, err = s.cfg.Throttle.guard(s.db, s.log, s.now); err != nil {
+		return err
+	}
 	s.users = identity.New(s.db, s.pages, identity.Config{
 		UseExternalID: s.cfg.Users.UseExternalID, CaseSensitive: s.cfg.Users.CaseSensitive, SessionTTL: s.cfg.SessionTTL,
 		CreateUsers: s.cfg.Users.Create, GroupsClaim: s.cfg.Users.GroupsClaim, ServiceUser: s.cfg.Users.ServiceUser,
-		PasswordConcurrency: s.cfg.PasswordConcurrency, CheapPasswords: s.cheap, Secure: secure, Log: s.log, Now: s.now,
+		PasswordConcurrency: s.cfg.PasswordConcurrency, CheapPasswords: s.cheap, Guard: s.guard, Secure: secure, Log: s.log, Now: s.now,
 		Purpose:       func(ctx context.Context, next string) string { return s.auth.Purpose(ctx, next) },
 		StatusChanged: func(ctx context.Context, tx *store.Tx, userID int64) error { return s.auth.UserEnded(ctx, tx, userID) },
 		PasswordChanged: func(ctx context.Context, tx *store.Tx, userID int64) error {
@@ -233,7 +238,7 @@ func (s *Server) openRooms(ctx context.Context) (err error) {
 		RefreshWithoutClientID: o.RefreshWithoutClientID, BasicWithoutColon: o.BasicWithoutColon,
 		IgnorePublicSecret: o.IgnorePublicClientSecret, PasswordError401: o.PasswordError401, LogoutRedirectURI: o.LogoutRedirectURI,
 		IgnoreBearer: o.IgnoreBearerAtToken, FragmentURIs: o.FragmentRedirectURIs, RevocationReceivers: o.RevocationReceivers, OpenRegistration: o.InsecureOpenRegistration, PrivateHosts: o.FetchPrivateHosts, LoopbackFetch: o.InsecureLoopbackFetch,
-		Secure: secure, Log: s.log, Now: s.now,
+		Guard: s.guard, Secure: secure, Log: s.log, Now: s.now,
 	})
 	return err
 }

@@ -209,6 +209,26 @@ func (c *clientDelete) Run(ctx context.Context, env *environment) error {
 	return c.administer(ctx, env, func(a *sluice.Admin) error { return a.DeleteClient(ctx, c.ID) })
 }
 
+type clientUnlock struct {
+	settings
+	ID string `arg:"" help:"The client_id."`
+}
+
+// Run ends the wait that wrong secrets have brought.
+func (c *clientUnlock) Run(ctx context.Context, env *environment) error {
+	return c.administer(ctx, env, func(a *sluice.Admin) error { return a.UnlockClient(ctx, c.ID) })
+}
+
+type addressUnlock struct {
+	settings
+	Address string `arg:"" help:"An IPv4 address; an IPv6 address stands for its /64."`
+}
+
+// Run ends the wait that failures from an address have brought.
+func (c *addressUnlock) Run(ctx context.Context, env *environment) error {
+	return c.administer(ctx, env, func(a *sluice.Admin) error { return a.UnlockAddress(ctx, c.Address) })
+}
+
 func notNil[T any](list []T) []T {
 	if list == nil {
 		return []T{}

@@ -36,8 +36,10 @@ type commands struct {
 	User    struct {
 		Create   userCreate   `cmd:"" help:"Make a user."`
 		List     userList     `cmd:"" help:"List users."`
-		Disable  userDisable  `cmd:"" help:"Stop a user from signing in and end his sessions and tokens."`
+		Show     userShow     `cmd:"" help:"Show a user, and who has failed to sign in as him."`
+		Disable  userDisable  `cmd:"" aliases:"lock" help:"Stop a user from signing in and end his sessions and tokens."`
 		Enable   userEnable   `cmd:"" help:"Let a user sign in again."`
+		Unlock   userUnlock   `cmd:"" help:"Forget failed sign-ins, so that the user need not wait. A disabled user stays so."`
 		Password userPassword `cmd:"" help:"Give a user a new password."`
 	} `cmd:"" help:"Users."`
 	Client struct {
@@ -53,7 +55,8 @@ type commands struct {
 			Rotate    secretRotate    `cmd:"" help:"Give a client another secret and let the old one be good for a while."`
 			RevokeOld secretRevokeOld `cmd:"" help:"End the secret from before the last rotation now."`
 		} `cmd:"" help:"Secrets of clients."`
-		Token struct {
+		Unlock clientUnlock `cmd:"" help:"Forget wrong secrets, so that the client need not wait."`
+		Token  struct {
 			Create tokenCreate `cmd:"" help:"Make a token that registers clients."`
 			List   tokenList   `cmd:"" help:"List the tokens."`
 			Revoke tokenRevoke `cmd:"" help:"End a token; the clients that registered with it stay."`
@@ -65,6 +68,9 @@ type commands struct {
 		Revoke    keyRevoke    `cmd:"" help:"End a signing key that others may have: nothing that it signed is believed any more."`
 		Reencrypt keyReencrypt `cmd:"" help:"Encrypt the signing keys by sluice.key; serve does so at its start."`
 	} `cmd:"" help:"Signing keys."`
+	Address struct {
+		Unlock addressUnlock `cmd:"" help:"Forget failures from an address, so that nobody there need wait."`
+	} `cmd:"" help:"Addresses that requests come from."`
 	Version versionCommand `cmd:"" help:"Print the version."`
 }
 

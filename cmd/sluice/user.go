@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"time"
 
 	"github.com/sluicehq/sluice"
 )
@@ -100,6 +101,71 @@ func (u users) table() (head []string, rows [][]string) {
 		rows = append(rows, []string{fmt.Sprint(x.ID), x.Email, strings.TrimSpace(x.FirstName + " " + x.LastName), x.ExternalID, x.Status, role})
 	}
 	return []string{"ID", "LOGIN", "NAME", "EXTERNAL ID", "STATUS", "ROLE"}, rows
+}
+
+type userShow struct {
+	settings
+	output
+	Email string `arg:"" help:"The login."`
+}
+
+// Run shows a user, and who has failed to sign in as him.
+func (c *userShow) Run(ctx context.Context, env *environment) error {
+	return c.administer(ctx, env, func(a *sluice.Admin) error {
+		u, err := a.User(ctx, c.Email)
+		if err != nil {
+			return err
+		}
+		failed, err := a.UserAttempts(ctx, c.Email)
+		if err != nil {
+			return err
+		}
+		shown := shownUser{u, failed}
+		return c.show(env, shown, shown)
+	})
+}
+
+// shownUser is all of a user.
+type shownUser struct {
+	sluice.User
+	Attempts []sluice.Attempts `json:"attempts"`
+}
+
+func (u shownUser) table() (head []string, rows [][]string) {
+	head, list := users{u.User}.table()
+	for i, value := range list[0] {
+		rows = append(rows, []string{head[i], value})
+	}
+	for _, a := range u.Attempts {
+		where, wait := "elsewhere", ""
+		if a.Known {
+			where = "a known network"
+		}
+		if !a.Until.IsZero() {
+			wait = ", nothing is looked at until " + a.Until.Format(time.RFC3339)
+		}
+		rows = append(rows, []string{"FAILED", fmt.Sprintf("%d from %s%s", a.Failures, where, wait)})
+	}
+	return []string{"CREATED", u.Created.Format(time.RFC3339)}, rows
+}
+
+type userUnlock struct {
+	settings
+	Email string `arg:"" help:"The login."`
+}
+
+// Run ends the wait that failed sign-ins have brought.
+func (c *userUnlock) Run(ctx context.Context, env *environment) error {
+	return c.administer(ctx, env, func(a *sluice.Admin) error {
+		if err := a.UnlockUser(ctx, c.Email); err != nil {
+			return err
+		}
+		u, err := a.User(ctx, c.Email)
+		if err == nil && u.Status != "active" {
+			_, _ = fmt.Fprintln(env.err, "note: the user is disabled; sluice user enable lets him sign in again")
+		}
+		return err
+	})
 }
 
 type userDisable struct {

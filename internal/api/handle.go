@@ -129,7 +129,7 @@ var statuses = map[fault.Kind]int{
 	fault.NotFound:     http.StatusNotFound,
 	fault.Conflict:     http.StatusConflict,
 	fault.TooLarge:     http.StatusRequestEntityTooLarge,
-	fault.TooMany:      http.StatusServiceUnavailable,
+	fault.TooMany:      http.StatusTooManyRequests,
 	fault.Unavailable:  http.StatusServiceUnavailable,
 }
 
@@ -143,6 +143,7 @@ var messageKeys = map[int]string{
 	http.StatusConflict:              "GENERAL.ERROR.BAD-REQUEST",
 	http.StatusRequestEntityTooLarge: "GENERAL.ERROR.UPLOAD-LIMIT-EXCEEDED",
 	http.StatusUnsupportedMediaType:  "GENERAL.ERROR.BAD-REQUEST",
+	http.StatusTooManyRequests:       "GENERAL.ERROR.TOO-MANY-REQUESTS",
 	http.StatusServiceUnavailable:    "GENERAL.ERROR.SERVICE-UNAVAILABLE",
 	http.StatusInternalServerError:   "GENERAL.ERROR.INTERNAL-SERVER_ERROR",
 }
@@ -153,8 +154,8 @@ func (a *API) Refuse(w http.ResponseWriter, r *http.Request, err error) {
 	if status >= http.StatusInternalServerError {
 		a.cfg.Log.ErrorContext(r.Context(), "call failed", "path", r.URL.Path, "error", err)
 	}
-	if status == http.StatusServiceUnavailable {
-		w.Header().Set("Retry-After", "2")
+	if wait := fault.Wait(err); wait > 0 {
+		w.Header().Set("Retry-After", strconv.FormatInt(wait, 10))
 	}
 	if status == http.StatusUnauthorized && r.Header.Get("X-Requested-With") == "" && r.Header.Get("Sec-Fetch-Mode") == "" {
 		// Not for pages' scripts: the browser would open a dialogue of its own.

@@ -3,6 +3,7 @@ package fault
 import (
 	"errors"
 	"fmt"
+	"time"
 )
 
 // Kind says which sort of trouble a fault is. Each presentation (OAuth JSON,
@@ -32,6 +33,10 @@ type Error struct {
 	Kind    Kind
 	Message string // safe to show: no secret, no SQL, no path
 	Cause   error  // for the log only; may be nil
+
+	// Wait is how long the caller should wait before he tries again; 0 means that
+	// nobody can say.
+	Wait time.Duration
 }
 
 // Error returns the message and, for the log, the cause.
@@ -57,6 +62,27 @@ func Wrap(kind Kind, cause error, message string) error {
 		return nil
 	}
 	return &Error{Kind: kind, Message: message, Cause: cause}
+}
+
+// Later returns a TooMany fault for a caller who has to wait.
+func Later(wait time.Duration, format string, args ...any) error {
+	return &Error{Kind: TooMany, Message: fmt.Sprintf(format, args...), Wait: wait}
+}
+
+// Wait returns after how many seconds the caller may try again: what the outermost
+// fault says, rounded up; 2 when it says nothing but may pass by itself; 0 when
+// waiting does not help.
+func Wait(err error) int64 {
+	var f *Error
+	switch {
+	case !errors.As(err, &f):
+		return 0
+	case f.Wait > 0:
+		return int64((f.Wait + time.Second - 1) / time.Second)
+	case f.Kind == TooMany || f.Kind == Unavailable:
+		return 2
+	}
+	return 0
 }
 
 // KindOf returns the kind of the outermost fault in err's chain, Internal when

@@ -2,8 +2,6 @@ package identity
 
 import (
 	"context"
-	"crypto/hmac"
-	"crypto/sha256"
 	"net/http"
 	"strconv"
 	"time"
@@ -32,23 +30,16 @@ func (s *Service) RequireBasic(next http.Handler, deny Deny) http.Handler {
 	return s.require(next, deny, s.basicUser)
 }
 
+// basicTTL is how long Basic credentials that were right are taken without another
+// slow hash: clients send them on every call.
+const basicTTL = time.Minute
+
 func (s *Service) basicUser(r *http.Request) (*User, error) {
 	login, password, ok := r.BasicAuth()
 	if !ok || len(r.Header.Values("Authorization")) > 1 {
 		return nil, fault.New(fault.Unauthorized, "Credentials are needed.")
 	}
-	u, err := s.byLogin(r.Context(), login)
-	if err == nil && u.Active() && s.basic.known(u, password, s.cfg.Now()) {
-		return u, nil
-	}
-	u, err = s.Authenticate(r.Context(), login, password)
-	if err != nil {
-		return nil, err
-	}
-	// The hash may just have been brought up to date; what is remembered is
-	// bound to the one that was checked and ends by itself.
-	s.basic.remember(u, password, s.cfg.Now())
-	return u, nil
+	return s.authenticate(r.Context(), login, password, basicTTL)
 }
 
 func (s *Service) require(next http.Handler, deny Deny, who func(*http.Request) (*User, error)) http.Handler {
@@ -108,27 +99,4 @@ func (s *Service) named(ctx context.Context, value, kind string) (*User, error) 
 		return s.ByExternalID(ctx, value)
 	}
 	return nil, fault.New(fault.Invalid, "The header activiti-user-value-type must be userIdType, userEmailType or userExternalIdType.")
-}
-
-func (c *basicCache) digest(u *User, password string) [32]byte {
-	m := hmac.New(sha256.New, c.key[:])
-	m.Write([]byte(strconv.FormatInt(u.ID, 10) + "\x00" + u.passwordHash + "\x00" + password))
-	return [32]byte(m.Sum(nil))
-}
-
-func (c *basicCache) known(u *User, password string, now time.Time) bool {
-	key := c.digest(u, password)
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return now.Before(c.until[key])
-}
-
-func (c *basicCache) remember(u *User, password string, now time.Time) {
-	key := c.digest(u, password)
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if len(c.until) >= basicLimit {
-		clear(c.until)
-	}
-	c.until[key] = now.Add(basicTTL)
 }

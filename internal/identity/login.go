@@ -66,6 +66,8 @@ func (s *Service) login(w http.ResponseWriter, r *http.Request) {
 	case fault.Is(err, fault.Unauthorized):
 		s.pages.Write(w, r, http.StatusOK, page.Login{Client: s.purpose(r, next), Next: next, Email: cut(email, maxText),
 			Message: "The e-mail address or the password is wrong. Please try again."})
+	case fault.Is(err, fault.TooMany):
+		s.pages.Slow(w, r, err, page.Login{Client: s.purpose(r, next), Next: next, Email: cut(email, maxText), Message: fault.Message(err)})
 	case err != nil:
 		s.pages.Fault(w, r, err)
 	default:

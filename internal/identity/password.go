@@ -39,7 +39,7 @@ const (
 )
 
 // HashPassword returns the PHC string of argon2id for a password. It waits for a
-// place among the hashes that run; a full queue is a TooMany fault.
+// place among the hashes that run; a full queue is an Unavailable fault.
 func (s *Service) HashPassword(ctx context.Context, password string) (string, error) {
 	if err := checkPassword(password); err != nil {
 		return "", err
@@ -76,7 +76,7 @@ func (s *Service) slow(ctx context.Context, fn func()) error {
 	case s.queued <- struct{}{}:
 		defer func() { <-s.queued }()
 	default:
-		return fault.New(fault.TooMany, "Too many sign-ins at once. Try again in a moment.")
+		return fault.New(fault.Unavailable, "Too many sign-ins at once. Try again in a moment.")
 	}
 	select {
 	case s.hashes <- struct{}{}:
@@ -84,12 +84,14 @@ func (s *Service) slow(ctx context.Context, fn func()) error {
 	case <-ctx.Done():
 		return fault.Wrap(fault.Unavailable, ctx.Err(), "The sign-in took too long. Try again in a moment.")
 	}
+	s.hashed.Add(1)
 	fn()
 	return nil
 }
 
-// verify checks the three stored forms. What is no such form is checked against
-// a hash that nothing matches.
+// verify checks the three stored forms. What is no such form is checked against a
+// hash that nothing matches; so is what does not match an imported form, which would
+// show by its own time that the user exists.
 func (a argon) verify(stored, secret string) bool {
 	switch {
 	case strings.HasPrefix(stored, "$argon2id$"):
@@ -99,9 +101,11 @@ func (a argon) verify(stored, secret string) bool {
 		}
 	case strings.HasPrefix(stored, "$2"):
 		// bcrypt reads 72 bytes; a longer password would match by its beginning.
-		return len(secret) <= 72 && bcrypt.CompareHashAndPassword([]byte(stored), []byte(secret)) == nil
-	case len(stored) == springSize:
-		return verifySpring(stored, secret)
+		if len(secret) <= 72 && bcrypt.CompareHashAndPassword([]byte(stored), []byte(secret)) == nil {
+			return true
+		}
+	case len(stored) == springSize && verifySpring(stored, secret):
+		return true
 	}
 	a.key(secret, make([]byte, saltSize))
 	return false

@@ -123,7 +123,7 @@ func TestHashesAreBounded(t *testing.T) {
 	for range cap(s.queued) {
 		s.queued <- struct{}{}
 	}
-	if _, err := s.VerifyHash(t.Context(), "", "x"); !fault.Is(err, fault.TooMany) {
+	if _, err := s.VerifyHash(t.Context(), "", "x"); !fault.Is(err, fault.Unavailable) {
 		t.Errorf("a full queue: %v", err)
 	}
 }

@@ -2,13 +2,13 @@ package identity
 
 import (
 	"context"
-	"crypto/rand"
 	"log/slog"
-	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/sluicehq/sluice/internal/page"
 	"github.com/sluicehq/sluice/internal/store"
+	"github.com/sluicehq/sluice/internal/throttle"
 )
 
 // Config is how users are found and how long they stay signed in.
@@ -34,6 +34,8 @@ type Config struct {
 	PasswordConcurrency int
 	// CheapPasswords hashes at a cost that is for tests alone.
 	CheapPasswords bool
+	// Guard counts attempts to sign in; nil means that none are counted.
+	Guard *throttle.Guard
 	// Secure is true when browsers reach the server by https.
 	Secure bool
 	// Purpose tells the login page which application sends the user; nil means
@@ -62,7 +64,7 @@ type Service struct {
 	costs  argon         // of new hashes
 	hashes chan struct{} // a place per slow hash that may run
 	queued chan struct{} // a place per slow hash that may wait or run
-	basic  *basicCache
+	hashed atomic.Int64  // slow hashes that were begun
 }
 
 // hashQueue is how many sign-ins may wait for a slow hash; more are told to come
@@ -71,31 +73,16 @@ const hashQueue = 200
 
 // New returns the room on a migrated database.
 func New(db *store.DB, pages *page.Pages, cfg Config) *Service {
+	if cfg.Guard == nil {
+		cfg.Guard = throttle.New(db, throttle.Config{Now: cfg.Now})
+	}
 	costs := argonDefault
 	if cfg.CheapPasswords {
 		costs = argonCheap
 	}
 	return &Service{cfg: cfg, db: db, pages: pages, costs: costs, hashes: make(chan struct{}, max(cfg.PasswordConcurrency, 1)),
-		queued: make(chan struct{}, hashQueue), basic: newBasicCache()}
+		queued: make(chan struct{}, hashQueue)}
 }
 
-// basicCache remembers which HTTP Basic credentials were right, for a minute, so
-// that a client that sends them on every call does not pay for the slow hash each
-// time. Entries are keyed digests over the stored hash, so that a changed
-// password makes them worthless.
-type basicCache struct {
-	key   [32]byte
-	mu    sync.Mutex
-	until map[[32]byte]time.Time
-}
-
-const (
-	basicTTL   = time.Minute
-	basicLimit = 10_000
-)
-
-func newBasicCache() *basicCache {
-	c := &basicCache{until: map[[32]byte]time.Time{}}
-	_, _ = rand.Read(c.key[:]) // never fails
-	return c
-}
+// Hashes returns how many slow hashes were begun, of passwords and of client secrets.
+func (s *Service) Hashes() int64 { return s.hashed.Load() }

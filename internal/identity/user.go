@@ -119,8 +119,15 @@ func fold(name string) string {
 }
 
 // Authenticate checks a login and password. A wrong password, an unknown login
-// and an inactive user give the same Unauthorized fault after the same work.
+// and an inactive user give the same Unauthorized fault after the same work, and
+// after too many of them a TooMany fault without any, for the right password too.
 func (s *Service) Authenticate(ctx context.Context, login, password string) (*User, error) {
+	return s.authenticate(ctx, login, password, 0)
+}
+
+// authenticate is Authenticate; what was right is taken for keep without another
+// slow hash.
+func (s *Service) authenticate(ctx context.Context, login, password string, keep time.Duration) (*User, error) {
 	u, err := s.byLogin(ctx, login)
 	if fault.Is(err, fault.NotFound) {
 		u, err = &User{}, nil
@@ -128,15 +135,22 @@ func (s *Service) Authenticate(ctx context.Context, login, password string) (*Us
 	if err != nil {
 		return nil, err
 	}
-	right, err := s.VerifyHash(ctx, u.passwordHash, password)
+	a := attempt(login)
+	a.Stored, a.Secret, a.Keep = u.Status+u.passwordHash, password, keep
+	right, err := s.cfg.Guard.Check(ctx, a, func(ctx context.Context) (bool, error) {
+		right, err := s.VerifyHash(ctx, u.passwordHash, password)
+		if right = right && err == nil && u.Active(); right {
+			s.rehash(ctx, u, password)
+		}
+		return right, err
+	})
 	if err != nil {
 		return nil, err
 	}
-	if !right || !u.Active() {
+	if !right {
 		s.cfg.Log.InfoContext(ctx, "sign-in refused", "user", u.ID)
 		return nil, fault.New(fault.Unauthorized, "The user name or the password is wrong.")
 	}
-	s.rehash(ctx, u, password)
 	return u, nil
 }
 

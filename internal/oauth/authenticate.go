@@ -33,7 +33,7 @@ func (s *Service) authenticateOf(ctx context.Context, r *http.Request, f form, f
 	}
 	c, err := find(ctx, claim.id)
 	if fault.Is(err, fault.NotFound) {
-		return nil, s.unknownClient(ctx, claim)
+		return nil, s.proveBySecret(ctx, claim, nil)
 	}
 	if err == nil {
 		err = s.prove(ctx, r, c, claim)
@@ -51,7 +51,9 @@ func (s *Service) authenticateOf(ctx context.Context, r *http.Request, f form, f
 // that the client is registered for.
 func (s *Service) prove(ctx context.Context, r *http.Request, c *Client, claim claim) error {
 	switch {
-	case c.byKey() && claim.secret != "", c.AuthMethod != authKey && claim.assertion != "":
+	case c.byKey() && claim.secret != "":
+		return s.proveBySecret(ctx, claim, nil)
+	case c.AuthMethod != authKey && claim.assertion != "":
 		return invalidClient(claim.basic)
 	case c.AuthMethod == authKey:
 		return s.proveByKey(ctx, c, claim)
@@ -59,28 +61,33 @@ func (s *Service) prove(ctx context.Context, r *http.Request, c *Client, claim c
 		return s.proveByCertificate(ctx, r, c)
 	case c.Public():
 		if claim.secret != "" && !s.cfg.IgnorePublicSecret {
-			return invalidClient(claim.basic)
+			return s.proveBySecret(ctx, claim, nil)
 		}
 		return nil
-	case c.AuthMethod == authBasic && !claim.basic, c.AuthMethod == authPost && claim.basic:
+	}
+	if err := s.proveBySecret(ctx, claim, c.secretForms(s.now())); err != nil {
+		return err
+	}
+	// Only who knows the secret learns that it came in the wrong way. Libraries that
+	// try one after the other are not counted as guessing.
+	if c.AuthMethod == authBasic && !claim.basic || c.AuthMethod == authPost && claim.basic {
 		return invalidClient(claim.basic)
 	}
-	right, err := s.secretIsRight(ctx, c, claim.secret)
+	return nil
+}
+
+// proveBySecret is client_secret_basic and client_secret_post (RFC 6749 §2.3.1).
+// Whether the client exists and has a secret at all (it has no forms when not) shows
+// neither in the answer nor in its time.
+func (s *Service) proveBySecret(ctx context.Context, claim claim, forms []string) error {
+	if claim.secret == "" {
+		return invalidClient(claim.basic)
+	}
+	right, err := s.secretIsRight(ctx, claim.id, forms, claim.secret)
 	if err == nil && !right {
 		err = invalidClient(claim.basic)
 	}
 	return err
-}
-
-// unknownClient does the work that a wrong secret of a known client costs, so
-// that time tells nothing about which clients exist.
-func (s *Service) unknownClient(ctx context.Context, claim claim) error {
-	if claim.secret != "" {
-		if _, err := s.users.VerifyHash(ctx, "", claim.secret); err != nil {
-			return err
-		}
-	}
-	return invalidClient(claim.basic)
 }
 
 // confidential is authenticate for endpoints that only a client with a secret

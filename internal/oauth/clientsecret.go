@@ -3,10 +3,13 @@ package oauth
 import (
 	"context"
 	"errors"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/sluicehq/sluice/internal/fault"
 	"github.com/sluicehq/sluice/internal/store"
+	"github.com/sluicehq/sluice/internal/throttle"
 )
 
 // maxOverlap bounds how long a secret that is to go may still be good.
@@ -76,28 +79,45 @@ func (s *Service) EndOldClientSecret(ctx context.Context, id string) error {
 	})
 }
 
-// secretIsRight checks a presented secret against the client's, and against the one
-// from before while that is good. Either comparison takes the same time for every
-// wrong secret.
-func (s *Service) secretIsRight(ctx context.Context, c *Client, secret string) (bool, error) {
-	right, err := s.secretMatches(ctx, c.secret, secret)
-	if err != nil || right || c.oldSecret == "" || !s.now().Before(c.OldSecretUntil) {
-		return right, err
+// keepSecret is how long a chosen secret that was right is taken without another slow
+// hash.
+const keepSecret = time.Hour
+
+// secretForms are the stored forms of the secrets that prove a client now: its own,
+// and the one from before while that is good.
+func (c *Client) secretForms(now time.Time) []string {
+	switch {
+	case c.Disabled || c.secret == "":
+		return nil
+	case c.oldSecret != "" && now.Before(c.OldSecretUntil):
+		return []string{c.secret, c.oldSecret}
 	}
-	return s.secretMatches(ctx, c.oldSecret, secret)
+	return []string{c.secret}
 }
 
-// secretMatches checks a presented secret against a stored form.
-func (s *Service) secretMatches(ctx context.Context, stored, secret string) (bool, error) {
-	if isDigest(stored) {
-		return digestMatches(stored, secret), nil
-	}
-	if s.secrets.known(stored, secret) {
+// secretIsRight checks a secret that a request presents for a client against its
+// stored forms. Nobody guesses a generated one, so one that is right is not counted;
+// everything else is counted before it is checked, and costs a slow hash. A client
+// that is unknown has no stored form.
+func (s *Service) secretIsRight(ctx context.Context, id string, forms []string, secret string) (bool, error) {
+	if slices.ContainsFunc(forms, func(stored string) bool { return digestMatches(stored, secret) }) {
 		return true, nil
 	}
-	right, err := s.users.VerifyHash(ctx, stored, secret)
-	if right && err == nil {
-		s.secrets.remember(stored, secret)
+	attempt := throttle.Attempt{Kind: throttle.Client, Name: id, Stored: strings.Join(forms, " "), Secret: secret, Keep: keepSecret}
+	return s.cfg.Guard.Check(ctx, attempt, func(ctx context.Context) (bool, error) { return s.chosen(ctx, forms, secret) })
+}
+
+// chosen checks a secret against the forms of those that a person has chosen, or, when
+// there is none, against one that nothing matches.
+func (s *Service) chosen(ctx context.Context, forms []string, secret string) (bool, error) {
+	slow := slices.DeleteFunc(slices.Clone(forms), isDigest)
+	if len(slow) == 0 {
+		slow = []string{""}
 	}
-	return right, err
+	for _, stored := range slow {
+		if right, err := s.users.VerifyHash(ctx, stored, secret); right || err != nil {
+			return right, err
+		}
+	}
+	return false, nil
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/sluicehq/sluice/internal/fault"
 	"github.com/sluicehq/sluice/internal/page"
 	"github.com/sluicehq/sluice/internal/store"
+	"github.com/sluicehq/sluice/internal/throttle"
 )
 
 // The states of a device code.
@@ -152,16 +153,36 @@ func (s *Service) showDevice(w http.ResponseWriter, r *http.Request) {
 // application.
 func (s *Service) enterUserCode(w http.ResponseWriter, r *http.Request) {
 	typed := r.PostFormValue("user_code")
-	v, err := s.device(r.Context(), typedCode(typed))
-	if fault.Is(err, fault.NotFound) {
+	v, err := s.guessedDevice(r.Context(), typedCode(typed))
+	switch {
+	case fault.Is(err, fault.NotFound):
 		s.pages.Write(w, r, http.StatusBadRequest, page.Device{Code: typed, Message: fault.Message(err)})
-		return
-	}
-	if err != nil {
+	case fault.Is(err, fault.TooMany):
+		s.pages.Slow(w, r, err, page.Device{Code: typed, Message: fault.Message(err)})
+	case err != nil:
 		s.pages.Fault(w, r, err)
-		return
+	default:
+		s.dispatch(w, r, v)
 	}
-	s.dispatch(w, r, v)
+}
+
+// guessedDevice is device for a code that somebody types: it is counted before it is
+// looked up, since codes that people can type can be guessed (RFC 8628 §5.1). What
+// cannot be a code is no guess.
+func (s *Service) guessedDevice(ctx context.Context, code string) (*visit, error) {
+	if len(code) == userCodeLength {
+		_, err := s.cfg.Guard.Check(ctx, throttle.Attempt{Kind: throttle.UserCode, Secret: code}, func(ctx context.Context) (bool, error) {
+			_, err := s.device(ctx, code)
+			if fault.Is(err, fault.NotFound) {
+				return false, nil
+			}
+			return err == nil, err
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	return s.device(ctx, code)
 }
 
 // device finds the device that shows a code and waits.

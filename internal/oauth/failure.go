@@ -3,6 +3,7 @@ package oauth
 import (
 	"encoding/json"
 	"net/http"
+	"strconv"
 	"strings"
 
 	"github.com/sluicehq/sluice/internal/fault"
@@ -66,7 +67,9 @@ func failure(err error) *Failure {
 		return f
 	}
 	switch fault.KindOf(err) {
-	case fault.Unavailable, fault.TooMany:
+	case fault.TooMany: // RFC 6585 §4; RFC 6749 has no code of its own for it at the token endpoint
+		return &Failure{Code: "temporarily_unavailable", Description: fault.Message(err), status: http.StatusTooManyRequests}
+	case fault.Unavailable:
 		return &Failure{Code: "temporarily_unavailable", Description: "the server cannot answer now; try again in a moment",
 			status: http.StatusServiceUnavailable}
 	case fault.TooLarge:
@@ -91,8 +94,8 @@ func (s *Service) refuse(w http.ResponseWriter, r *http.Request, err error) {
 	} else {
 		s.cfg.Log.InfoContext(r.Context(), "request refused", "path", r.URL.Path, "code", f.Code, "reason", f.Description)
 	}
-	if status == http.StatusServiceUnavailable {
-		w.Header().Set("Retry-After", "2")
+	if wait := fault.Wait(err); wait > 0 {
+		w.Header().Set("Retry-After", strconv.FormatInt(wait, 10))
 	}
 	if f.challenge {
 		w.Header().Set("WWW-Authenticate", `Basic realm="sluice"`)

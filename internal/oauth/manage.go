@@ -155,7 +155,7 @@ func (s *Service) checkUpdate(ctx context.Context, m *managed, asked *registrati
 	right := false
 	if m.secret != "" {
 		var err error
-		if right, err = s.secretIsRight(ctx, m.Client, asked.Secret); err != nil {
+		if right, err = s.secretIsRight(ctx, m.ID, m.secretForms(s.now()), asked.Secret); err != nil {
 			return err
 		}
 	}

@@ -3,15 +3,12 @@ package oauth
 import (
 	"crypto/aes"
 	"crypto/cipher"
-	"crypto/hmac"
 	"crypto/rand"
 	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/base64"
 	"errors"
-	"fmt"
 	"strings"
-	"sync"
 )
 
 // The prefixes let secret scanners recognise what leaked.
@@ -43,54 +40,13 @@ func digestSecret(secret string) string {
 	return digestForm + base64.RawStdEncoding.EncodeToString(hash(secret))
 }
 
-// secretCache remembers which chosen secrets were right, so that not every
-// request pays for the slow hash. It keeps keyed digests under a key that lives
-// in memory only; a changed stored hash makes an entry worthless.
-type secretCache struct {
-	key   [32]byte
-	mu    sync.Mutex
-	right map[string][]byte // stored hash → digest of the secret
-}
-
-// cacheLimit bounds the memory; over it the cache starts anew.
-const cacheLimit = 10_000
-
-func newSecretCache() *secretCache {
-	c := &secretCache{right: map[string][]byte{}}
-	_, _ = rand.Read(c.key[:]) // never fails
-	return c
-}
-
-func (c *secretCache) digest(stored, secret string) []byte {
-	m := hmac.New(sha256.New, c.key[:])
-	_, _ = fmt.Fprintf(m, "%d:%s%s", len(stored), stored, secret)
-	return m.Sum(nil)
-}
-
-func (c *secretCache) known(stored, secret string) bool {
-	c.mu.Lock()
-	want := c.right[stored]
-	c.mu.Unlock()
-	return want != nil && hmac.Equal(want, c.digest(stored, secret))
-}
-
-func (c *secretCache) remember(stored, secret string) {
-	digest := c.digest(stored, secret)
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if len(c.right) >= cacheLimit {
-		clear(c.right)
-	}
-	c.right[stored] = digest
-}
+func isDigest(stored string) bool { return strings.HasPrefix(stored, digestForm) }
 
 // digestMatches compares a generated secret with its stored form in constant
 // time.
 func digestMatches(stored, secret string) bool {
 	return subtle.ConstantTimeCompare([]byte(stored), []byte(digestSecret(secret))) == 1
 }
-
-func isDigest(stored string) bool { return strings.HasPrefix(stored, digestForm) }
 
 // seal hides successor so that only the bearer of old can read it. old is kept
 // nowhere, so the database alone does not give the successor away. Each key is

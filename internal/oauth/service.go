@@ -12,6 +12,7 @@ import (
 	"github.com/sluicehq/sluice/internal/identity"
 	"github.com/sluicehq/sluice/internal/page"
 	"github.com/sluicehq/sluice/internal/store"
+	"github.com/sluicehq/sluice/internal/throttle"
 )
 
 // Config is how the authorization server behaves. Every field is needed; the
@@ -94,6 +95,8 @@ type Config struct {
 	ClientCAs *x509.CertPool
 	// DPoPNonces makes clients put a value of ours into their proofs (RFC 9449 §8).
 	DPoPNonces bool
+	// Guard counts attempts to prove a client or a user code.
+	Guard *throttle.Guard
 	// Secure is true when browsers reach the server by https.
 	Secure bool
 	// Log receives an event for each sign-in, issue and refusal; never a secret.
@@ -108,7 +111,6 @@ type Service struct {
 	db      *store.DB
 	users   *identity.Service
 	pages   *page.Pages
-	secrets *secretCache
 	clients *clientCache
 	fetcher *fetcher
 	keySets *keySets
@@ -132,7 +134,7 @@ func New(ctx context.Context, db *store.DB, users *identity.Service, pages *page
 	if err != nil {
 		return nil, err
 	}
-	s := &Service{cfg: cfg, db: db, users: users, pages: pages, issuer: issuer, secrets: newSecretCache(), clients: newClientCache(),
+	s := &Service{cfg: cfg, db: db, users: users, pages: pages, issuer: issuer, clients: newClientCache(),
 		fetcher: newFetcher(cfg.PrivateHosts, cfg.LoopbackFetch), wake: make(chan struct{}, 1)}
 	s.keySets = newKeySets(cfg.Now, s.fetch)
 	s.origins = &origins{read: s.readOrigins, now: cfg.Now}

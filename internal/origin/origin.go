@@ -91,6 +91,18 @@ func Text(ctx context.Context) string {
 	return ""
 }
 
+// Network is what counts as one caller: an IPv4 address, or the /64 of an IPv6
+// address, since whoever has one of those has them all. Empty for the zero Addr.
+func Network(address netip.Addr) string {
+	if !address.IsValid() {
+		return ""
+	}
+	if address.Is4() {
+		return address.String()
+	}
+	return netip.PrefixFrom(address, 64).Masked().String()
+}
+
 // of follows the request back through known proxies, from the nearest on: the first
 // address that is none of theirs is the origin. What stands before it may be made
 // up.

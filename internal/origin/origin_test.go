@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"strings"
 	"testing"
 )
@@ -78,6 +79,20 @@ func TestOriginIsSettledOnce(t *testing.T) {
 	}
 	if Text(t.Context()) != "" || From(t.Context()).IsValid() {
 		t.Error("there is an origin outside of a request")
+	}
+}
+
+func TestNetwork(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		"203.0.113.7": "203.0.113.7", "2001:db8::1": "2001:db8::/64", "2001:db8:0:0:ffff::1": "2001:db8::/64", "2001:db8:0:1::1": "2001:db8:0:1::/64",
+	} {
+		if got := Network(netip.MustParseAddr(text)); got != want {
+			t.Errorf("%s: %s", text, got)
+		}
+	}
+	if got := Network(netip.Addr{}); got != "" {
+		t.Errorf("no address: %q", got)
 	}
 }
 

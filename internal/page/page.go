@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 
 	"github.com/sluicehq/sluice/internal/fault"
@@ -165,7 +166,7 @@ var faults = map[fault.Kind]struct {
 	fault.NotFound:     {http.StatusNotFound, "There is nothing here"},
 	fault.Conflict:     {http.StatusConflict, "This is done already"},
 	fault.TooLarge:     {http.StatusRequestEntityTooLarge, "This is too large"},
-	fault.TooMany:      {http.StatusServiceUnavailable, "Very busy just now"},
+	fault.TooMany:      {http.StatusTooManyRequests, "Please wait a little"},
 	fault.Unavailable:  {http.StatusServiceUnavailable, "Not available just now"},
 }
 
@@ -175,10 +176,21 @@ func (p *Pages) Fault(w http.ResponseWriter, r *http.Request, err error) {
 	if f.status >= http.StatusInternalServerError {
 		p.cfg.Log.ErrorContext(r.Context(), "page failed", "path", r.URL.Path, "error", err)
 	}
-	if f.status == http.StatusServiceUnavailable {
-		w.Header().Set("Retry-After", "2")
-	}
+	retryAfter(w, err)
 	p.Write(w, r, f.status, Error{Status: f.status, Title: f.title, Message: fault.Message(err)})
+}
+
+// Slow answers with a form to somebody who has to wait before he sends it again; the
+// view says so.
+func (p *Pages) Slow(w http.ResponseWriter, r *http.Request, err error, v View) {
+	retryAfter(w, err)
+	p.Write(w, r, http.StatusTooManyRequests, v)
+}
+
+func retryAfter(w http.ResponseWriter, err error) {
+	if wait := fault.Wait(err); wait > 0 {
+		w.Header().Set("Retry-After", strconv.FormatInt(wait, 10))
+	}
 }
 
 // ActionURL lets a form post to any URI that the authorization server has checked:
