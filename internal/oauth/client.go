@@ -2,6 +2,8 @@ package oauth
 
 import (
 	"context"
+	"crypto/rand"
+	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"slices"
@@ -101,13 +103,21 @@ func (s *Service) CreateClient(ctx context.Context, c Client, secret string) (ge
 // insert keeps a new client, with its secret.
 func (c *Client) insert(ctx context.Context, q store.Querier, now time.Time) error {
 	_, err := q.Exec(ctx, `INSERT INTO clients (id, name, secret_hash, grant_types, redirect_uris, scope, token_format,
-		access_ttl, refresh_ttl, skip_consent, introspect, metadata, created_at, updated_at)
-		VALUES ($1, $2, $12, $3, $4, $5, $6, $7, $8, $9, $10, $11, $13, $13)`,
-		append(c.values(), c.secret, store.Millis(now))...)
+		access_ttl, refresh_ttl, skip_consent, introspect, metadata, created_at, updated_at, version)
+		VALUES ($1, $2, $12, $3, $4, $5, $6, $7, $8, $9, $10, $11, $13, $13, $14)`,
+		append(c.values(), c.secret, store.Millis(now), firstVersion())...)
 	if fault.Is(err, fault.Conflict) {
 		return fault.New(fault.Conflict, "a client %q exists already", c.ID)
 	}
 	return err
+}
+
+// firstVersion is a new client's: one that was deleted and made again under the same
+// id must not look like what a process remembers.
+func firstVersion() int64 {
+	var b [8]byte
+	_, _ = rand.Read(b[:]) // never fails
+	return int64(binary.BigEndian.Uint64(b[:]) >> 2)
 }
 
 // values are the columns of a client from id to metadata, without its secret.

@@ -182,3 +182,28 @@ func TestStatementsOfARequest(t *testing.T) {
 		t.Errorf("an API call's check takes %d statements, want 1", got)
 	}
 }
+
+// A client that was deleted and made again is another one, whatever its id.
+func TestAClientMadeAgainIsNotRemembered(t *testing.T) {
+	t.Parallel()
+	srv := setup(t)
+	own := form("grant_type", "client_credentials")
+	old := srv.Token(t, "web", "secret", own)
+	other := twin(t, srv)
+	if err := other.Admin.DeleteClient(context.Background(), "web"); err != nil {
+		t.Fatal(err)
+	}
+	c := sluice.Client{ID: "web", GrantTypes: []string{"client_credentials"}, Scopes: []string{"read"}}
+	if _, err := other.Admin.CreateClient(context.Background(), sluice.NewClient{Client: c, Secret: "another"}); err != nil {
+		t.Fatal(err)
+	}
+	if a := srv.PostAs(t, "web", "secret", "/oauth/token", own); a.Status != http.StatusUnauthorized {
+		t.Errorf("the old secret: %d %s", a.Status, a.Body)
+	}
+	if a := srv.PostAs(t, "web", "another", "/oauth/token", own); a.Status != http.StatusOK || a.Text("scope") != "read" {
+		t.Errorf("the new secret: %d %s", a.Status, a.Body)
+	}
+	if active(t, srv, old) {
+		t.Error("the old client's token lives")
+	}
+}

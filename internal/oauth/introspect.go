@@ -245,15 +245,29 @@ func (s *Service) end(ctx context.Context, r *http.Request, f form) error {
 	if f["token"] == "" {
 		return invalidRequest("token is missing")
 	}
+	if strings.HasPrefix(f["token"], refreshPrefix) {
+		return s.endRefresh(ctx, client, f["token"])
+	}
 	l, err := s.lookUp(ctx, f["token"], nil)
 	if err != nil || l.clientID != client.ID {
 		return err
 	}
-	s.cfg.Log.InfoContext(ctx, "token revoked", "client", client.ID, "refresh", l.refresh)
-	if l.refresh {
-		return s.endGrant(ctx, l.grantID, s.now())
-	}
+	s.cfg.Log.InfoContext(ctx, "token revoked", "client", client.ID, "refresh", false)
 	return s.revokeToken(ctx, hash(f["token"]))
+}
+
+// endRefresh ends the grant of a refresh token, of a used one as well: its owner
+// may have missed the successor, and somebody else may hold that.
+func (s *Service) endRefresh(ctx context.Context, client *Client, token string) error {
+	row, err := s.readRefresh(ctx, token)
+	if isDeadRefresh(err) {
+		return errDead
+	}
+	if err != nil || row.grant.clientID != client.ID {
+		return err
+	}
+	s.cfg.Log.InfoContext(ctx, "token revoked", "client", client.ID, "refresh", true)
+	return s.endGrant(ctx, row.grant.id, s.now())
 }
 
 // Validate makes the authorization server in the same process a
