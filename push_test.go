@@ -190,6 +190,22 @@ func TestRevocationIsPushed(t *testing.T) {
 	}
 }
 
+// What another process ends, such as the command line, is pushed by the one that runs.
+func TestRevocationByAnotherProcessIsPushed(t *testing.T) {
+	t.Parallel()
+	d := newDoor(t)
+	auth := pushing(t, d, sluicetest.User(gonzo, password))
+	inBackground(t, auth)
+	command := twin(t, auth)
+	srv := relying(t, auth, d, nil)
+	token := auth.Token(t, "app", "app secret", url.Values{"grant_type": {"password"}, "username": {gonzo}, "password": {password}})
+	becomes(t, srv, token, 200)
+	if err := command.Admin.SetUserActive(t.Context(), gonzo, false); err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("refused after %s", becomes(t, srv, token, 401))
+}
+
 // A JWT that is checked by its signature alone ends, too.
 func TestRevocationOfJWTIsPushed(t *testing.T) {
 	t.Parallel()

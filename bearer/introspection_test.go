@@ -184,6 +184,9 @@ func TestWhatIsRemembered(t *testing.T) {
 			t.Errorf("%s: %d questions, want %d", token, calls[token], want)
 		}
 	}
+	if size := v.Stats().Size; size != 1 {
+		t.Errorf("%d facts are held, want one", size)
+	}
 }
 
 func FuzzIntrospectionAnswer(f *testing.F) {

@@ -65,6 +65,8 @@ type Service struct {
 	hashes chan struct{} // a place per slow hash that may run
 	queued chan struct{} // a place per slow hash that may wait or run
 	hashed atomic.Int64  // slow hashes that were begun
+
+	strangers strangers
 }
 
 // hashQueue is how many sign-ins may wait for a slow hash; more are told to come

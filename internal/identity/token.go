@@ -25,12 +25,22 @@ func (s *Service) tokenUser(r *http.Request) (*User, error) {
 	if t == nil {
 		return nil, fault.New(fault.Unauthorized, "A bearer token is needed.")
 	}
+	name := strangerName(t)
+	changes, stranger := s.strangers.known(name, s.cfg.Now())
+	if stranger {
+		return nil, notActive()
+	}
 	u, err := s.OfToken(r.Context(), t)
 	if fault.Is(err, fault.NotFound) || (err == nil && !u.Active()) {
+		s.strangers.add(name, changes, s.cfg.Now())
 		s.cfg.Log.InfoContext(r.Context(), "call refused: the token's user is unknown or inactive here", "client", t.ClientID)
-		return nil, fault.New(fault.Forbidden, "The user of this token is not an active user here.")
+		return nil, notActive()
 	}
 	return u, err
+}
+
+func notActive() error {
+	return fault.New(fault.Forbidden, "The user of this token is not an active user here.")
 }
 
 // OfToken returns the user that a checked token speaks for, active or not, or a

@@ -216,6 +216,7 @@ func (s *Service) Create(ctx context.Context, n NewUser) (*User, error) {
 
 // insert adds the row; the very first user gets number 1.
 func (s *Service) insert(ctx context.Context, tx *store.Tx, n NewUser) (*User, error) {
+	tx.AfterCommit(s.strangers.forget)
 	id, err := tx.Next(ctx, "user")
 	if err != nil {
 		return nil, err

@@ -199,6 +199,7 @@ func (c *UserUpdate) apply(u *User) error {
 }
 
 func (s *Service) save(ctx context.Context, tx *store.Tx, u *User) error {
+	tx.AfterCommit(s.strangers.forget)
 	_, err := tx.Exec(ctx, `UPDATE users SET email = $1, email_folded = $2, first_name = $3, last_name = $4, external_id = $5,
 		company = $6, tenant_id = $7, status = $8, password_hash = $9, updated_at = $10 WHERE id = $11`,
 		u.Email, fold(u.Email), u.FirstName, u.LastName, orNull(u.ExternalID), u.Company, orNullNumber(u.TenantID), u.Status,

@@ -33,7 +33,9 @@ var proofAlgorithms = []string{"ES256", "ES384", "EdDSA", "PS256", "RS256"}
 
 // NonceKey is what processes on this database make and know the nonces of DPoP proofs
 // by; it serves as bearer.DPoPConfig.NonceKey.
-func (s *Service) NonceKey(ctx context.Context) ([]byte, error) { return s.sharedKey(ctx, "dpop nonce") }
+func (s *Service) NonceKey(ctx context.Context) ([]byte, error) {
+	return s.sharedKey(ctx, "dpop nonce")
+}
 
 // sharedKey returns the key of that name, which the first process makes.
 func (s *Service) sharedKey(ctx context.Context, name string) ([]byte, error) {

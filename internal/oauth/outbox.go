@@ -20,10 +20,10 @@ import (
 // once: a process that dies while it sends leaves the row to the next one.
 
 const (
-	outboxSenders = 8                // deliveries at once, in one process
-	outboxPoll    = time.Second      // how often it looks for rows that other processes wrote
-	outboxLease   = 30 * time.Second // after this, a delivery that has not ended is another's
-	outboxFirst   = 2 * time.Second  // pause after the first failure; it doubles
+	outboxSenders = 8                     // deliveries at once, in one process
+	outboxPoll    = 50 * time.Millisecond // how often it looks for rows that other processes wrote, by one indexed read
+	outboxLease   = 30 * time.Second      // after this, a delivery that has not ended is another's
+	outboxFirst   = 2 * time.Second       // pause after the first failure; it doubles
 	outboxLongest = 15 * time.Minute
 	outboxAge     = 24 * time.Hour // what could not be delivered for so long is given up
 	outboxSend    = 10 * time.Second
