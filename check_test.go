@@ -149,6 +149,9 @@ func TestForeignIssuersStory(t *testing.T) {
 }
 
 // A token that was asked for another service (RFC 8707) does not work here.
+//
+// Requirement R091, RFC 6750 §5.3 MUST: a token that is meant for another service is refused
+// Requirement R223, RFC 9700 §2.3 SHOULD: a token can be for one service alone
 func TestOwnTokenForAnotherService(t *testing.T) {
 	t.Parallel()
 	other := app

@@ -201,6 +201,8 @@ authentication.oauth.tokenValidityInSeconds=1.5
 	}
 }
 
+// Requirement R116, RFC 7662 §2 MUST: tokens are asked about by https or on this machine, else the server does not start
+// Requirement R137, RFC 8414 §2
 func TestInsecureSettingsNeedTheirName(t *testing.T) {
 	t.Parallel()
 	const check = "security.oauth2.client.checkToken=http://id.example.com/i\nsecurity.oauth2.client.clientId=a\nsecurity.oauth2.client.clientSecret=b\n"

@@ -21,6 +21,8 @@ import (
 
 // An authorization server that is down, slow or talks nonsense: 503 with
 // Retry-After within two seconds, never 401, never through.
+//
+// Requirement R132, RFC 7662 §4 MUST: whatever the server answers instead of a clear yes, nobody gets through
 func TestTroubleAtCheckToken(t *testing.T) {
 	t.Parallel()
 	silent, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0") // accepts and never answers
@@ -74,6 +76,7 @@ func TestTroubleAtCheckToken(t *testing.T) {
 // success.
 //
 // Requirement R038, RFC 6749 §4.1.2.1
+// Requirement R103, RFC 7009 §2.2.1 MUST: a revocation that could not be kept is 503, never 200
 func TestDatabaseGone(t *testing.T) {
 	t.Parallel()
 	for name, lose := range map[string]func(*testing.T, *sluicetest.Server){"closed": closeDatabase, "dropped": dropDatabase} {
@@ -186,6 +189,7 @@ func TestAmbiguousAddressesAreRefused(t *testing.T) {
 	}
 }
 
+// Requirement R226, RFC 9700 §2.6
 func TestCORS(t *testing.T) {
 	t.Parallel()
 	srv := newServer(t, sluicetest.Config(func(c *sluice.Config) {

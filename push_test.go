@@ -113,6 +113,8 @@ func becomes(t *testing.T, srv *sluicetest.Server, token string, status int) tim
 
 // What ends at the authorization server ends at once where its answers are
 // remembered. Without being told, the other process goes on for its half minute.
+//
+// Requirement R130, RFC 7662 §4
 func TestRevocationIsPushed(t *testing.T) {
 	t.Parallel()
 	d := newDoor(t)
@@ -207,6 +209,8 @@ func TestRevocationByAnotherProcessIsPushed(t *testing.T) {
 }
 
 // A JWT that is checked by its signature alone ends, too.
+//
+// Requirement R183, RFC 9068 §5 own: a revoked JWT is refused at once where it was issued, and by introspection
 func TestRevocationOfJWTIsPushed(t *testing.T) {
 	t.Parallel()
 	d := newDoor(t)

@@ -84,6 +84,9 @@ func TestKeycloaksAddresses(t *testing.T) {
 }
 
 // Pages of browser clients may call what they need and nothing else.
+//
+// Requirement R104, RFC 7009 §2.3 MAY: pages of browser clients may revoke
+// Requirement R226, RFC 9700 §2.6 MUST NOT: no page of another site reads the authorization endpoint
 func TestClientsOriginsMayCall(t *testing.T) {
 	t.Parallel()
 	clock := &steps{at: time.Now()}

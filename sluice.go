@@ -350,6 +350,9 @@ func (s *Server) routes() http.Handler {
 		for _, path := range []string{"/oauth/", "/login", "/logout", "/device", "/.well-known/"} {
 			mux.Handle(path, s.AuthServer)
 		}
+		// APS's documentation calls these two without /oauth before them.
+		mux.Handle("/authorize", renamed("/oauth/authorize", s.AuthServer))
+		mux.Handle("/introspect", renamed("/oauth/introspect", s.AuthServer))
 		s.mountBelowIssuer(mux)
 		s.mountRealm(mux)
 	}

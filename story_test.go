@@ -85,6 +85,7 @@ func live(t *testing.T, srv *sluicetest.Server, token, refresh, client, secret s
 	}
 }
 
+// Requirement R199, RFC 9207 §2
 func TestAuthorizationCodeStory(t *testing.T) {
 	t.Parallel()
 	srv := newServer(t)
@@ -104,6 +105,8 @@ func TestAuthorizationCodeStory(t *testing.T) {
 	live(t, srv, a.Text("access_token"), a.Text("refresh_token"), "app", "app secret")
 }
 
+// Requirement R183, RFC 9068 §5
+// Requirement R249, OAuth 2.1 §8.4.2 MUST: a native client may use any port of the loopback
 func TestAuthorizationCodeWithoutSecretStory(t *testing.T) {
 	t.Parallel()
 	srv := newServer(t)
@@ -119,6 +122,7 @@ func TestAuthorizationCodeWithoutSecretStory(t *testing.T) {
 	live(t, srv, a.Text("access_token"), a.Text("refresh_token"), "spa", "")
 }
 
+// Requirement R097, RFC 7009 §2.1
 func TestPasswordStory(t *testing.T) {
 	t.Parallel()
 	srv := newServer(t)
@@ -142,6 +146,10 @@ func TestImplicitStory(t *testing.T) {
 
 // A token of a client's own has no user; the API does not run without one, and
 // it must say so without making the client sign in again.
+//
+// Requirement R135, RFC 7662 §2.2 MUST: a client's own token acts as nobody
+// Requirement R051, RFC 6749 §4.4.3
+// Requirement R238, RFC 9700 §4.15 SHOULD NOT: a client cannot look like a user
 func TestClientCredentialsStory(t *testing.T) {
 	t.Parallel()
 	srv := newServer(t)
@@ -185,6 +193,8 @@ func TestCheckTokenAtAnotherServer(t *testing.T) {
 }
 
 // A user of the authorization server who is not one here, or not an active one.
+//
+// Requirement R134, RFC 7662 §2.2 MUST: a user who is unknown or disabled here is refused and not created
 func TestUsersUnknownHereAreForbidden(t *testing.T) {
 	t.Parallel()
 	auth := newServer(t, sluicetest.User("stranger@example.com", "stranger"))
@@ -223,6 +233,7 @@ func TestOwnValidator(t *testing.T) {
 	}
 }
 
+// Requirement R129, RFC 7662 §4 MUST: expired, revoked and ended tokens are inactive, whatever ended them
 func TestDisabledUserIsOutAtOnce(t *testing.T) {
 	t.Parallel()
 	srv := newServer(t)
@@ -248,6 +259,8 @@ func TestDisabledUserIsOutAtOnce(t *testing.T) {
 }
 
 // No secret of any kind may appear in the log, whatever happens to it.
+//
+// Requirement R232, RFC 9700 §4.9.3 MUST: neither log nor database holds a secret in plain
 func TestLogHoldsNoSecrets(t *testing.T) {
 	t.Parallel()
 	var mu sync.Mutex

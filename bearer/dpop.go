@@ -197,11 +197,11 @@ func (d *dpop) prove(r *http.Request, digest, thumbprint string) (string, error)
 
 // parse reads a proof as far as that is possible without trusting it.
 func (d *dpop) parse(proof string) (*jose.JSONWebSignature, *jose.JSONWebKey, error) {
-	if len(proof) > maxProof || strings.Count(proof, ".") != 2 {
+	if len(proof) > maxProof {
 		return nil, nil, errProofForm
 	}
-	signed, err := jose.ParseSignedCompact(proof, d.algorithms)
-	if err != nil || len(signed.Signatures) != 1 {
+	signed, ok := parseSigned(proof, d.algorithms)
+	if !ok {
 		return nil, nil, errProofForm
 	}
 	header := signed.Signatures[0].Protected

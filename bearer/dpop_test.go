@@ -80,51 +80,61 @@ func TestProofs(t *testing.T) {
 		proofs []string
 		code   string
 	}{
-		"good":                      {[]string{proof(nil)}, ""},
-		"made by hand":              {[]string{header(nil)}, ""},
-		"htu with query":            {[]string{proof(bearertest.Claims{"htu": apiBase + path + "?a=b#c"})}, ""},
-		"htu in another spelling":   {[]string{proof(bearertest.Claims{"htu": "HTTPS://API.example.com:443/base/%74asks"})}, ""},
-		"a minute old":              {[]string{proof(bearertest.Claims{"iat": now.Add(-58 * time.Second).Unix()})}, ""},
-		"clock is ahead":            {[]string{proof(bearertest.Claims{"iat": now.Add(58 * time.Second).Unix()})}, ""},
-		"none":                      {nil, "invalid_dpop_proof"},
-		"two":                       {[]string{proof(nil), proof(nil)}, "invalid_dpop_proof"},
-		"two in one header":         {[]string{proof(nil) + "," + proof(nil)}, "invalid_dpop_proof"},
-		"empty":                     {[]string{""}, "invalid_dpop_proof"},
-		"words":                     {[]string{"a proof"}, "invalid_dpop_proof"},
-		"huge":                      {[]string{proof(bearertest.Claims{"jti": strings.Repeat("x", 9000)})}, "invalid_dpop_proof"},
-		"signature of another":      {[]string{valid[:cut] + proof(nil)[strings.LastIndexByte(proof(nil), '.'):]}, "invalid_dpop_proof"},
-		"no signature":              {[]string{valid[:cut+1]}, "invalid_dpop_proof"},
+		"good":         {[]string{proof(nil)}, ""},
+		"made by hand": {[]string{header(nil)}, ""},
+		// Requirement R205, RFC 9449 §4.3
+		"htu with query":          {[]string{proof(bearertest.Claims{"htu": apiBase + path + "?a=b#c"})}, ""},
+		"htu in another spelling": {[]string{proof(bearertest.Claims{"htu": "HTTPS://API.example.com:443/base/%74asks"})}, ""},
+		"a minute old":            {[]string{proof(bearertest.Claims{"iat": now.Add(-58 * time.Second).Unix()})}, ""},
+		"clock is ahead":          {[]string{proof(bearertest.Claims{"iat": now.Add(58 * time.Second).Unix()})}, ""},
+		"none":                    {nil, "invalid_dpop_proof"},
+		// Requirement R206, RFC 9449 §4.3 MUST: a request brings one proof
+		"two":                  {[]string{proof(nil), proof(nil)}, "invalid_dpop_proof"},
+		"two in one header":    {[]string{proof(nil) + "," + proof(nil)}, "invalid_dpop_proof"},
+		"empty":                {[]string{""}, "invalid_dpop_proof"},
+		"words":                {[]string{"a proof"}, "invalid_dpop_proof"},
+		"huge":                 {[]string{proof(bearertest.Claims{"jti": strings.Repeat("x", 9000)})}, "invalid_dpop_proof"},
+		"signature of another": {[]string{valid[:cut] + proof(nil)[strings.LastIndexByte(proof(nil), '.'):]}, "invalid_dpop_proof"},
+		"no signature":         {[]string{valid[:cut+1]}, "invalid_dpop_proof"},
+		// Requirement R210, RFC 9449 §7.1
 		"another key":               {[]string{other.Proof("GET", apiBase+path, "good", nil)}, "invalid_token"},
 		"another key in the header": {[]string{header(bearertest.Claims{"jwk": json.RawMessage(publicJWK(t, other))})}, "invalid_token"},
-		"typ JWT":                   {[]string{header(bearertest.Claims{"typ": "JWT"})}, "invalid_dpop_proof"},
-		"typ at+jwt":                {[]string{header(bearertest.Claims{"typ": "at+jwt"})}, "invalid_dpop_proof"},
-		"no typ":                    {[]string{header(bearertest.Claims{"typ": nil})}, "invalid_dpop_proof"},
-		"no jwk":                    {[]string{header(bearertest.Claims{"jwk": nil})}, "invalid_dpop_proof"},
-		"unknown crit":              {[]string{header(bearertest.Claims{"crit": []string{"x"}, "x": 1})}, "invalid_dpop_proof"},
-		"alg none":                  {[]string{forged(`{"typ":"dpop+jwt","alg":"none","jwk":` + publicJWK(t, key) + `}`)}, "invalid_dpop_proof"},
-		"alg HS256":                 {[]string{forged(`{"typ":"dpop+jwt","alg":"HS256","jwk":{"kty":"oct","k":"AAAA"}}`)}, "invalid_dpop_proof"},
-		"another algorithm":         {[]string{es384Proof(t, apiBase+path)}, "invalid_dpop_proof"},
-		"another method":            {[]string{proof(bearertest.Claims{"htm": "POST"})}, "invalid_dpop_proof"},
-		"method in another case":    {[]string{proof(bearertest.Claims{"htm": "get"})}, "invalid_dpop_proof"},
-		"another path":              {[]string{proof(bearertest.Claims{"htu": apiBase + "/base/tasks/1"})}, "invalid_dpop_proof"},
-		"an encoded slash":          {[]string{proof(bearertest.Claims{"htu": apiBase + "/base%2Ftasks"})}, "invalid_dpop_proof"},
-		"dots in the path":          {[]string{proof(bearertest.Claims{"htu": apiBase + "/base/x/../tasks"})}, "invalid_dpop_proof"},
-		"another host":              {[]string{proof(bearertest.Claims{"htu": "https://evil.example.net" + path})}, "invalid_dpop_proof"},
-		"another port":              {[]string{proof(bearertest.Claims{"htu": "https://api.example.com:444" + path})}, "invalid_dpop_proof"},
-		"plain http":                {[]string{proof(bearertest.Claims{"htu": "http://api.example.com" + path})}, "invalid_dpop_proof"},
-		"a user in the address":     {[]string{proof(bearertest.Claims{"htu": "https://x@api.example.com" + path})}, "invalid_dpop_proof"},
-		"path alone":                {[]string{proof(bearertest.Claims{"htu": path})}, "invalid_dpop_proof"},
-		"no htu":                    {[]string{proof(bearertest.Claims{"htu": nil})}, "invalid_dpop_proof"},
-		"no htm":                    {[]string{proof(bearertest.Claims{"htm": nil})}, "invalid_dpop_proof"},
-		"no jti":                    {[]string{proof(bearertest.Claims{"jti": nil})}, "invalid_dpop_proof"},
-		"long jti":                  {[]string{proof(bearertest.Claims{"jti": strings.Repeat("x", 257)})}, "invalid_dpop_proof"},
-		"jti is a number":           {[]string{proof(bearertest.Claims{"jti": 5})}, "invalid_dpop_proof"},
-		"no iat":                    {[]string{proof(bearertest.Claims{"iat": nil})}, "invalid_dpop_proof"},
-		"iat is far":                {[]string{proof(bearertest.Claims{"iat": int64(1) << 62})}, "invalid_dpop_proof"},
-		"old":                       {[]string{proof(bearertest.Claims{"iat": now.Add(-63 * time.Second).Unix()})}, "invalid_dpop_proof"},
-		"made in the future":        {[]string{proof(bearertest.Claims{"iat": now.Add(70 * time.Second).Unix()})}, "invalid_dpop_proof"},
-		"no ath":                    {[]string{proof(bearertest.Claims{"ath": nil})}, "invalid_dpop_proof"},
-		"made for another token":    {[]string{proof(bearertest.Claims{"ath": hashOf("other")})}, "invalid_dpop_proof"},
+		// Requirement R204, RFC 9449 §4.2 MUST: a proof has the right typ, an asymmetric algorithm and a public key
+		"typ JWT":      {[]string{header(bearertest.Claims{"typ": "JWT"})}, "invalid_dpop_proof"},
+		"typ at+jwt":   {[]string{header(bearertest.Claims{"typ": "at+jwt"})}, "invalid_dpop_proof"},
+		"no typ":       {[]string{header(bearertest.Claims{"typ": nil})}, "invalid_dpop_proof"},
+		"no jwk":       {[]string{header(bearertest.Claims{"jwk": nil})}, "invalid_dpop_proof"},
+		"unknown crit": {[]string{header(bearertest.Claims{"crit": []string{"x"}, "x": 1})}, "invalid_dpop_proof"},
+		"alg none":     {[]string{forged(`{"typ":"dpop+jwt","alg":"none","jwk":` + publicJWK(t, key) + `}`)}, "invalid_dpop_proof"},
+		// Requirement R204, RFC 9449 §4.2
+		"alg HS256":         {[]string{forged(`{"typ":"dpop+jwt","alg":"HS256","jwk":{"kty":"oct","k":"AAAA"}}`)}, "invalid_dpop_proof"},
+		"another algorithm": {[]string{es384Proof(t, apiBase+path)}, "invalid_dpop_proof"},
+		// Requirement R205, RFC 9449 §4.3 MUST: a proof is for one method and one address
+		"another method":         {[]string{proof(bearertest.Claims{"htm": "POST"})}, "invalid_dpop_proof"},
+		"method in another case": {[]string{proof(bearertest.Claims{"htm": "get"})}, "invalid_dpop_proof"},
+		// Requirement R205, RFC 9449 §4.3
+		"another path":          {[]string{proof(bearertest.Claims{"htu": apiBase + "/base/tasks/1"})}, "invalid_dpop_proof"},
+		"an encoded slash":      {[]string{proof(bearertest.Claims{"htu": apiBase + "/base%2Ftasks"})}, "invalid_dpop_proof"},
+		"dots in the path":      {[]string{proof(bearertest.Claims{"htu": apiBase + "/base/x/../tasks"})}, "invalid_dpop_proof"},
+		"another host":          {[]string{proof(bearertest.Claims{"htu": "https://evil.example.net" + path})}, "invalid_dpop_proof"},
+		"another port":          {[]string{proof(bearertest.Claims{"htu": "https://api.example.com:444" + path})}, "invalid_dpop_proof"},
+		"plain http":            {[]string{proof(bearertest.Claims{"htu": "http://api.example.com" + path})}, "invalid_dpop_proof"},
+		"a user in the address": {[]string{proof(bearertest.Claims{"htu": "https://x@api.example.com" + path})}, "invalid_dpop_proof"},
+		"path alone":            {[]string{proof(bearertest.Claims{"htu": path})}, "invalid_dpop_proof"},
+		"no htu":                {[]string{proof(bearertest.Claims{"htu": nil})}, "invalid_dpop_proof"},
+		"no htm":                {[]string{proof(bearertest.Claims{"htm": nil})}, "invalid_dpop_proof"},
+		"no jti":                {[]string{proof(bearertest.Claims{"jti": nil})}, "invalid_dpop_proof"},
+		"long jti":              {[]string{proof(bearertest.Claims{"jti": strings.Repeat("x", 257)})}, "invalid_dpop_proof"},
+		"jti is a number":       {[]string{proof(bearertest.Claims{"jti": 5})}, "invalid_dpop_proof"},
+		"no iat":                {[]string{proof(bearertest.Claims{"iat": nil})}, "invalid_dpop_proof"},
+		"iat is far":            {[]string{proof(bearertest.Claims{"iat": int64(1) << 62})}, "invalid_dpop_proof"},
+		// Requirement R207, RFC 9449 §4.3 MUST: a proof is made now
+		"old": {[]string{proof(bearertest.Claims{"iat": now.Add(-63 * time.Second).Unix()})}, "invalid_dpop_proof"},
+		// Requirement R207, RFC 9449 §4.3
+		"made in the future": {[]string{proof(bearertest.Claims{"iat": now.Add(70 * time.Second).Unix()})}, "invalid_dpop_proof"},
+		// Requirement R210, RFC 9449 §7.1 MUST: a proof is for one token, by the key that it is bound to
+		"no ath":                 {[]string{proof(bearertest.Claims{"ath": nil})}, "invalid_dpop_proof"},
+		"made for another token": {[]string{proof(bearertest.Claims{"ath": hashOf("other")})}, "invalid_dpop_proof"},
 	} {
 		w := call(srv, proving("GET", path+"?x=1", "good", c.proofs...))
 		challenges := strings.Join(w.Header().Values("WWW-Authenticate"), "; ")
@@ -151,6 +161,7 @@ func TestProofsOfEveryAlgorithm(t *testing.T) {
 	}
 }
 
+// Requirement R214, RFC 9449 §11.1
 func TestProofWorksOnce(t *testing.T) {
 	t.Parallel()
 	key := bearertest.NewKey(t, "ES256")
@@ -260,8 +271,9 @@ func TestBindingAndScheme(t *testing.T) {
 		status    int
 		challenge string
 	}{
-		"bound as DPoP":            {scheme: "DPoP", token: "good", status: 200},
-		"bound, told so":           {scheme: "dpop", token: "typed", status: 200},
+		"bound as DPoP":  {scheme: "DPoP", token: "good", status: 200},
+		"bound, told so": {scheme: "dpop", token: "typed", status: 200},
+		// Requirement R211, RFC 9449 §7.2
 		"bound as Bearer":          {scheme: "Bearer", token: "good", status: 401, challenge: `Bearer realm="api", error="invalid_token"`},
 		"told bound as Bearer":     {scheme: "Bearer", token: "typed", status: 401, challenge: `Bearer realm="api", error="invalid_token"`},
 		"plain as Bearer":          {scheme: "Bearer", token: "plain", status: 200},

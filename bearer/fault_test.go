@@ -98,6 +98,8 @@ var fine = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.Wri
 // F5: in each kind of trouble, a minute long and at 200 requests a second, nothing
 // is accepted that was not checked, no good token is told as bad, who cannot be told
 // is told so within two seconds, and a second after the end all is well.
+//
+// Requirement R132, RFC 7662 §4
 func TestEveryTroubleOfTheServer(t *testing.T) {
 	t.Parallel()
 	hang := func(r *http.Request) (*http.Response, error) {
@@ -222,6 +224,8 @@ func TestRetryAfterIsPassedOn(t *testing.T) {
 
 // A flood of random tokens fills its own places: who is known is answered from
 // memory, and renewed in time.
+//
+// Requirement R131, RFC 7662 §4
 func TestFloodOfRandomTokens(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -256,6 +260,8 @@ func TestFloodOfRandomTokens(t *testing.T) {
 
 // Facts are used for thirty seconds, asked anew after fifteen, and not at all after
 // the token's end; a refusal is remembered for five.
+//
+// Requirement R130, RFC 7662 §4 MUST: what the module remembers ends with the token and within its time
 func TestLifetimes(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

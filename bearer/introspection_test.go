@@ -31,6 +31,7 @@ func fixed(status int, kind, body string) http.HandlerFunc {
 	}
 }
 
+// Requirement R133, RFC 7662 §2.1 MUST: the module asks by POST, form, Basic and Accept as it should
 func TestIntrospectionRequest(t *testing.T) {
 	t.Parallel()
 	in := answering(t, func(w http.ResponseWriter, r *http.Request) {
@@ -48,6 +49,8 @@ func TestIntrospectionRequest(t *testing.T) {
 }
 
 // Only a definite answer is one. Everything else is "cannot know".
+//
+// Requirement R132, RFC 7662 §4
 func TestIntrospectionAnswers(t *testing.T) {
 	t.Parallel()
 	const jsonType = "application/json"
@@ -56,9 +59,10 @@ func TestIntrospectionAnswers(t *testing.T) {
 		user   string
 		dead   bool
 	}{
-		"active":                  {fixed(200, jsonType, `{"active":true,"username":"kermit"}`), "kermit", false},
-		"with a charset":          {fixed(200, "application/json;charset=UTF-8", `{"active":true,"username":"kermit"}`), "kermit", false},
-		"inactive":                {fixed(200, jsonType, `{"active":false}`), "", true},
+		"active":         {fixed(200, jsonType, `{"active":true,"username":"kermit"}`), "kermit", false},
+		"with a charset": {fixed(200, "application/json;charset=UTF-8", `{"active":true,"username":"kermit"}`), "kermit", false},
+		"inactive":       {fixed(200, jsonType, `{"active":false}`), "", true},
+		// Requirement R125, RFC 7662 §2.2
 		"Spring's":                {fixed(200, jsonType, `{"user_name":"kermit","client_id":"c","exp":1900000000,"scope":["a"]}`), "kermit", false},
 		"Spring's dead":           {fixed(400, jsonType, `{"error":"invalid_token"}`), "", true},
 		"Spring's other 400":      {fixed(400, jsonType, `{"error":"invalid_request"}`), "", false},

@@ -151,21 +151,31 @@ func TestJWTs(t *testing.T) {
 		"clocks differ": {func(c claims, _ headers) {
 			c["nbf"], c["iat"] = now.Add(20*time.Second).Unix(), now.Add(20*time.Second).Unix()
 		}, true},
-		"long type":             {func(_ claims, h headers) { h["typ"] = "application/at+JWT" }, true},
-		"another issuer":        {func(c claims, _ headers) { c["iss"] = "https://evil.example.com" }, false},
-		"issuer with a slash":   {func(c claims, _ headers) { c["iss"] = i.URL + "/" }, false},
-		"no issuer":             {func(c claims, _ headers) { delete(c, "iss") }, false},
-		"another audience":      {func(c claims, _ headers) { c["aud"] = "other" }, false},
-		"no audience":           {func(c claims, _ headers) { delete(c, "aud") }, false},
-		"expired":               {func(c claims, _ headers) { c["exp"] = now.Add(-time.Minute).Unix() }, false},
-		"no expiry":             {func(c claims, _ headers) { delete(c, "exp") }, false},
-		"expiry as text":        {func(c claims, _ headers) { c["exp"] = "tomorrow" }, false},
-		"not yet":               {func(c claims, _ headers) { c["nbf"] = now.Add(time.Hour).Unix() }, false},
-		"issued in the future":  {func(c claims, _ headers) { c["iat"] = now.Add(time.Hour).Unix() }, false},
-		"no subject":            {func(c claims, _ headers) { delete(c, "sub") }, false},
-		"an id_token":           {func(_ claims, h headers) { h["typ"] = "JWT" }, false},
-		"a logout token":        {func(_ claims, h headers) { h["typ"] = "logout+jwt" }, false},
-		"a huge key id":         {func(_ claims, h headers) { h["kid"] = strings.Repeat("x", 300) }, false},
+		"long type": {func(_ claims, h headers) { h["typ"] = "application/at+JWT" }, true},
+		// Requirement R177, RFC 9068 §4 MUST: another issuer is refused, be it by a slash
+		"another issuer": {func(c claims, _ headers) { c["iss"] = "https://evil.example.com" }, false},
+		// Requirement R177, RFC 9068 §4
+		"issuer with a slash": {func(c claims, _ headers) { c["iss"] = i.URL + "/" }, false},
+		"no issuer":           {func(c claims, _ headers) { delete(c, "iss") }, false},
+		// Requirement R178, RFC 9068 §4 MUST: a token for another audience is refused
+		"another audience": {func(c claims, _ headers) { c["aud"] = "other" }, false},
+		"no audience":      {func(c claims, _ headers) { delete(c, "aud") }, false},
+		// Requirement R180, RFC 9068 §4 MUST: an expired token is refused after a few seconds' leeway
+		"expired":        {func(c claims, _ headers) { c["exp"] = now.Add(-time.Minute).Unix() }, false},
+		"no expiry":      {func(c claims, _ headers) { delete(c, "exp") }, false},
+		"expiry as text": {func(c claims, _ headers) { c["exp"] = "tomorrow" }, false},
+		// Requirement R186, RFC 9068 §own own: tokens from the future are refused beyond the leeway
+		"not yet": {func(c claims, _ headers) { c["nbf"] = now.Add(time.Hour).Unix() }, false},
+		// Requirement R186, RFC 9068 §own
+		"issued in the future": {func(c claims, _ headers) { c["iat"] = now.Add(time.Hour).Unix() }, false},
+		"no subject":           {func(c claims, _ headers) { delete(c, "sub") }, false},
+		// Requirement R176, RFC 9068 §4 MUST: another typ than at+jwt is refused
+		// Requirement R182, RFC 9068 §5
+		"an id_token": {func(_ claims, h headers) { h["typ"] = "JWT" }, false},
+		// Requirement R182, RFC 9068 §5
+		"a logout token": {func(_ claims, h headers) { h["typ"] = "logout+jwt" }, false},
+		"a huge key id":  {func(_ claims, h headers) { h["kid"] = strings.Repeat("x", 300) }, false},
+		// Requirement R187, RFC 9068 §own own: critical, compressed, nested and encrypted JWTs are refused
 		"critical extension":    {func(_ claims, h headers) { h["crit"] = []string{"x"}; h["x"] = 1 }, false},
 		"scope as a number":     {func(c claims, _ headers) { c["scope"] = 5 }, false},
 		"expiry far beyond all": {func(c claims, _ headers) { c["exp"] = 1e300 }, false},
@@ -181,6 +191,8 @@ func TestJWTs(t *testing.T) {
 }
 
 // Keys of the wrong kind, and tokens that try to bring their own.
+//
+// Requirement R179, RFC 9068 §4 MUST: none, HMAC by a public key and keys that the token brings are refused without a fetch
 func TestForgedJWTs(t *testing.T) {
 	t.Parallel()
 	i := newIssuer(t)
@@ -199,7 +211,9 @@ func TestForgedJWTs(t *testing.T) {
 	changed := b64([]byte(`{"iss":"` + i.URL + `","aud":"api","sub":"2","exp":9999999999}`))
 	symmetric := jose.JSONWebKey{Key: public, KeyID: "k1"}
 	for name, token := range map[string]string{
-		"payload changed":           parts[0] + "." + changed + "." + parts[2],
+		// Requirement R090, RFC 6750 §5.2 MUST: a token that was changed anywhere is refused
+		"payload changed": parts[0] + "." + changed + "." + parts[2],
+		// Requirement R090, RFC 6750 §5.2
 		"signature cut":             parts[0] + "." + parts[1] + "." + parts[2][:len(parts[2])-4],
 		"no signature":              parts[0] + "." + parts[1] + ".",
 		"none":                      b64([]byte(`{"alg":"none","typ":"at+jwt","kid":"k1"}`)) + "." + parts[1] + ".",
@@ -224,6 +238,8 @@ func TestForgedJWTs(t *testing.T) {
 
 // A new key works after the pause at the latest, whatever a flood of made-up key
 // ids does, and the flood costs one fetch in ten seconds.
+//
+// Requirement R185, RFC 9068 §own own: keys rotate without a good token refused, and a flood of key ids fetches little
 func TestRotationUnderAFlood(t *testing.T) {
 	t.Parallel()
 	i := newIssuer(t)

@@ -188,11 +188,8 @@ func (c *eventClaims) revocations() (list []Revocation) {
 
 // verify returns the claims of an event that the issuer has signed for us.
 func (h *RevocationReceiver) verify(ctx context.Context, token string) (*eventClaims, error) {
-	if strings.Count(token, ".") != 2 {
-		return nil, errEventForm
-	}
-	signed, err := jose.ParseSignedCompact(token, h.jwt.algorithms)
-	if err != nil || len(signed.Signatures) != 1 {
+	signed, ok := parseSigned(token, h.jwt.algorithms)
+	if !ok {
 		return nil, errEventForm
 	}
 	header := signed.Signatures[0].Protected

@@ -65,19 +65,33 @@ func TestFailureTable(t *testing.T) {
 		status    int
 		challenge string // beginning
 	}{
-		"good":               {auth("Bearer good"), "/", 200, ""},
-		"lower case":         {auth("bearer good"), "/", 200, ""},
-		"no token":           {nil, "/", 401, `Bearer realm="api"` + meta},
-		"another scheme":     {auth("Basic eDp5"), "/", 401, `Bearer realm="api"` + meta},
+		// Requirement R079, RFC 6750 §2.1
+		"good": {auth("Bearer good"), "/", 200, ""},
+		// Requirement R079, RFC 6750 §2.1
+		"lower case": {auth("bearer good"), "/", 200, ""},
+		// Requirement R084, RFC 6750 §3 MUST: 401 comes with a Bearer challenge and its realm
+		// Requirement R085, RFC 6750 §3 SHOULD NOT: without credentials the challenge names no error
+		// Requirement R253, RFC 9728 §5.1 MAY: the challenge names the metadata
+		"no token":       {nil, "/", 401, `Bearer realm="api"` + meta},
+		"another scheme": {auth("Basic eDp5"), "/", 401, `Bearer realm="api"` + meta},
+		// Requirement R082, RFC 6750 §2.3 SHOULD NOT: a token in the query is not looked at
+		// Requirement R246, OAuth 2.1 §5.1 MUST NOT: the API takes no token from the query
 		"token in the query": {nil, "/?access_token=good", 401, `Bearer realm="api"` + meta},
 		"unknown":            {auth("Bearer bad"), "/", 401, `Bearer realm="api", error="invalid_token", error_description="`},
-		"header and query":   {auth("Bearer good"), "/?access_token=good", 400, `Bearer realm="api", error="invalid_request"`},
-		"two headers":        {auth("Bearer good", "Bearer good"), "/", 400, `Bearer realm="api", error="invalid_request"`},
+		// Requirement R078, RFC 6750 §2 MUST NOT: a token in two places at once is refused
+		// Requirement R088, RFC 6750 §3.1 SHOULD: a malformed request is invalid_request with 400
+		"header and query": {auth("Bearer good"), "/?access_token=good", 400, `Bearer realm="api", error="invalid_request"`},
+		// Requirement R088, RFC 6750 §3.1
+		"two headers": {auth("Bearer good", "Bearer good"), "/", 400, `Bearer realm="api", error="invalid_request"`},
+		// Requirement R263, APS §docs 1.8
 		"no space":           {auth("Bearergood"), "/", 401, `Bearer realm="api"` + meta},
 		"nothing behind":     {auth("Bearer"), "/", 400, `Bearer realm="api", error="invalid_request"`},
 		"only spaces behind": {auth("Bearer  "), "/", 400, `Bearer realm="api", error="invalid_request"`},
-		"two words":          {auth("Bearer good good"), "/", 401, `Bearer realm="api", error="invalid_token"`},
-		"quotes":             {auth(`Bearer "good"`), "/", 401, `Bearer realm="api", error="invalid_token"`},
+		// Requirement R080, RFC 6750 §2.1 MUST: what is not of a token's syntax is refused before anybody is asked
+		"two words": {auth("Bearer good good"), "/", 401, `Bearer realm="api", error="invalid_token"`},
+		// Requirement R080, RFC 6750 §2.1
+		"quotes": {auth(`Bearer "good"`), "/", 401, `Bearer realm="api", error="invalid_token"`},
+		// Requirement R080, RFC 6750 §2.1
 		"control character":  {auth("Bearer go\x01od"), "/", 401, `Bearer realm="api", error="invalid_token"`},
 		"huge":               {auth("Bearer " + strings.Repeat("x", 9000)), "/", 401, `Bearer realm="api", error="invalid_token"`},
 		"validator down":     {auth("Bearer down"), "/", 503, ""},
@@ -85,7 +99,8 @@ func TestFailureTable(t *testing.T) {
 		"padding alone":      {auth("Bearer ==="), "/", 401, `Bearer realm="api", error="invalid_token"`},
 		"padding in between": {auth("Bearer a=b"), "/", 401, `Bearer realm="api", error="invalid_token"`},
 		"not ASCII":          {auth("Bearer gööd"), "/", 401, `Bearer realm="api", error="invalid_token"`},
-		"comma":              {auth("Bearer good,good"), "/", 401, `Bearer realm="api", error="invalid_token"`},
+		// Requirement R080, RFC 6750 §2.1
+		"comma": {auth("Bearer good,good"), "/", 401, `Bearer realm="api", error="invalid_token"`},
 	} {
 		w := ask(c.header, c.target)
 		if got := w.Header().Get("WWW-Authenticate"); w.Code != c.status || !strings.HasPrefix(got, c.challenge) || (c.challenge == "") != (got == "") {
@@ -103,6 +118,7 @@ func TestFailureTable(t *testing.T) {
 	}
 }
 
+// Requirement R089, RFC 6750 §3.1 SHOULD: too little scope is 403 and names the scope that is needed
 func TestMissingScopeIs403(t *testing.T) {
 	t.Parallel()
 	ask := serve(t, bearer.Config{Validator: known(bearer.Token{Scopes: []string{"read", "readwrite"}})}, bearer.Scope("read"), bearer.Scope("write"))
@@ -120,12 +136,14 @@ func TestFactsAreChecked(t *testing.T) {
 		token  bearer.Token
 		status int
 	}{
-		"plain":                {bearer.Token{Audience: []string{"api"}}, 200},
-		"just expired":         {bearer.Token{Audience: []string{"api"}, Expiry: now.Add(-4 * time.Second)}, 200},
+		"plain":        {bearer.Token{Audience: []string{"api"}}, 200},
+		"just expired": {bearer.Token{Audience: []string{"api"}, Expiry: now.Add(-4 * time.Second)}, 200},
+		// Requirement R087, RFC 6750 §3.1
 		"expired":              {bearer.Token{Audience: []string{"api"}, Expiry: now.Add(-6 * time.Second)}, 401},
 		"clocks differ":        {bearer.Token{Audience: []string{"api"}, NotBefore: now.Add(29 * time.Second), IssuedAt: now.Add(29 * time.Second)}, 200},
 		"not yet":              {bearer.Token{Audience: []string{"api"}, NotBefore: now.Add(31 * time.Second)}, 401},
 		"issued in the future": {bearer.Token{Audience: []string{"api"}, IssuedAt: now.Add(time.Hour)}, 401},
+		// Requirement R091, RFC 6750 §5.3
 		"another audience":     {bearer.Token{Audience: []string{"other"}}, 401},
 		"no audience":          {bearer.Token{}, 401},
 		"bound to a key":       {bearer.Token{Audience: []string{"api"}, Confirmation: json.RawMessage(`{"jkt":"x"}`)}, 401},
@@ -170,6 +188,8 @@ func TestNoTokenInLogsAndErrors(t *testing.T) {
 	}
 }
 
+// Requirement R250, RFC 9728 §2
+// Requirement R251, RFC 9728 §3.1 MUST: the well-known part stands before the resource's path
 func TestMetadata(t *testing.T) {
 	t.Parallel()
 	srv, err := bearer.New(bearer.Config{Validator: known(bearer.Token{}), Resource: "https://api.example.com/base", AuthorizationServers: []string{"https://id.example.com"}})

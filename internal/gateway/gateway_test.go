@@ -91,6 +91,7 @@ func TestAmbiguousPathsAreRefused(t *testing.T) {
 	}
 }
 
+// Requirement R235, RFC 9700 §4.13 MUST: who calls is told upstream by the gateway alone, however the header is spelt
 func TestIdentityHeadersComeFromTheTokenAlone(t *testing.T) {
 	t.Parallel()
 	g, seen := setup(t, Route{Name: "bpm", Path: "/bpm", URL: "UP"})
@@ -118,12 +119,25 @@ func TestIdentityHeadersComeFromTheTokenAlone(t *testing.T) {
 	}
 }
 
+// Requirement R235, RFC 9700 §4.13
 func TestAForgedUserIsGoneWithoutAnyToken(t *testing.T) {
 	t.Parallel()
 	h := http.Header{"X-Forwarded-User": {"admin"}, "X_forwarded_user": {"admin"}, "Authorization": {"Bearer x"}}
 	stripHeaders(h)
 	if len(h) != 1 || h.Get("Authorization") == "" {
 		t.Errorf("left: %v", h)
+	}
+}
+
+// What goes upstream in the address is what came, and never a token.
+//
+// Requirement R229, RFC 9700 §4.3.2 MUST NOT: no token goes upstream in a query
+func TestTheQueryGoesUpstreamAsItCame(t *testing.T) {
+	t.Parallel()
+	g, seen := setup(t, Route{Name: "bpm", Path: "/bpm", URL: "UP"})
+	get(g, "/bpm/x?a=%20b&d=e", http.Header{"Authorization": {"Bearer secret-token"}})
+	if seen.URL.RawQuery != "a=%20b&d=e" || strings.Contains(seen.URL.String(), "secret-token") {
+		t.Errorf("upstream saw %s %v", seen.URL, seen.Header)
 	}
 }
 

@@ -60,6 +60,8 @@ func TestNewUsersAreChecked(t *testing.T) {
 }
 
 // R136: matching is exact after a documented case rule; nothing else is folded.
+//
+// Requirement R136, RFC 7662 §2.2 MUST: user names are compared exactly, after one documented rule of case
 func TestLookup(t *testing.T) {
 	t.Parallel()
 	exact, folded := setup(t, nil), setup(t, func(c *Config) { c.CaseSensitive = false })

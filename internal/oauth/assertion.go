@@ -35,7 +35,8 @@ type statement struct {
 }
 
 // parseSigned reads a compact JWS as far as that is possible without its key. only,
-// when not empty, is the one algorithm that may have signed it.
+// when not empty, is the one algorithm that may have signed it. A header that asks
+// for an extension is refused (RFC 7515 §4.1.11); b64 would change what was signed.
 func parseSigned(text, only string) (*jose.JSONWebSignature, bool) {
 	if len(text) > maxSigned || strings.Count(text, ".") != 2 {
 		return nil, false
@@ -47,6 +48,11 @@ func parseSigned(text, only string) (*jose.JSONWebSignature, bool) {
 	signed, err := jose.ParseSignedCompact(text, algorithms)
 	if err != nil || len(signed.Signatures) != 1 {
 		return nil, false
+	}
+	for _, name := range []jose.HeaderKey{"crit", "b64", "zip"} {
+		if _, has := signed.Signatures[0].Protected.ExtraHeaders[name]; has {
+			return nil, false
+		}
 	}
 	return signed, true
 }

@@ -17,6 +17,7 @@ func authorize(pairs ...string) string { return "/oauth/authorize?" + form(pairs
 // sees a page and is sent nowhere.
 //
 // Requirement R076, RFC 6749 §10.15
+// Requirement R233, RFC 9700 §4.11.2 MUST: an evil client or address ends on a page
 func TestRequestsWithoutATrustedAddressEndOnAPage(t *testing.T) {
 	t.Parallel()
 	srv := setup(t, client("two", "secret", func(c *sluice.Client) { c.RedirectURIs = []string{callback, "https://app.example.com/cb?x=1"} }))
@@ -47,6 +48,9 @@ func TestRequestsWithoutATrustedAddressEndOnAPage(t *testing.T) {
 // Requirement R021, RFC 6749 §3.1.2.3 MUST: what only resembles a registered redirection URI is refused
 // Requirement R016, RFC 6749 §3.1.2
 // Requirement R017, RFC 6749 §3.1.2
+// Requirement R215, RFC 9700 §2.1 MUST: redirection URIs are compared exactly, but for a loopback port that was left open
+// Requirement R240, OAuth 2.1 §2.3.1 MUST: a registered address plus anything is another one
+// Requirement R249, OAuth 2.1 §8.4.2
 func TestRedirectURIsThatOnlyLookAlike(t *testing.T) {
 	t.Parallel()
 	const known = "https://app.example.com/cb?x=1"
@@ -84,6 +88,9 @@ func TestRedirectURIsThatOnlyLookAlike(t *testing.T) {
 }
 
 // RFC 6749 §4.1.2.1, §4.2.2.1: the rest is told to the client, with state and iss.
+//
+// Requirement R199, RFC 9207 §2
+// Requirement R203, RFC 9207 §4
 func TestErrorsThatAreToldToTheClient(t *testing.T) {
 	t.Parallel()
 	srv := setup(t, client("codeonly", "secret", func(c *sluice.Client) { c.GrantTypes = []string{"authorization_code"} }),
@@ -105,12 +112,18 @@ func TestErrorsThatAreToldToTheClient(t *testing.T) {
 		"unknown scope":           {[]string{"client_id", "web", "response_type", "code", "scope", "root"}, "invalid_scope", false},
 		"implicit, unknown scope": {[]string{"client_id", "web", "response_type", "token", "scope", "root"}, "invalid_scope", true},
 		// Requirement R011, RFC 6749 §3.1
-		"response type twice":        {[]string{"client_id", "web", "response_type", "code", "response_type", "code"}, "invalid_request", false},
-		"scope twice":                {[]string{"client_id", "web", "response_type", "code", "scope", "read", "scope", "read"}, "invalid_request", false},
-		"no PKCE, public client":     {[]string{"client_id", "spa", "response_type", "code"}, "invalid_request", false},
-		"challenge without method":   {[]string{"client_id", "web", "response_type", "code", "code_challenge", s256}, "invalid_request", false},
-		"plain":                      {[]string{"client_id", "web", "response_type", "code", "code_challenge", verifier, "code_challenge_method", "plain"}, "invalid_request", false},
-		"unknown method":             {[]string{"client_id", "web", "response_type", "code", "code_challenge", s256, "code_challenge_method", "S512"}, "invalid_request", false},
+		"response type twice": {[]string{"client_id", "web", "response_type", "code", "response_type", "code"}, "invalid_request", false},
+		"scope twice":         {[]string{"client_id", "web", "response_type", "code", "scope", "read", "scope", "read"}, "invalid_request", false},
+		// Requirement R110, RFC 7636 §4.4.1 MUST: a public client without a challenge is told invalid_request
+		// Requirement R219, RFC 9700 §2.1.1 MUST: public clients have to use PKCE
+		"no PKCE, public client": {[]string{"client_id", "spa", "response_type", "code"}, "invalid_request", false},
+		// Requirement R108, RFC 7636 §4.3 MUST: a challenge without a method would be plain and is refused
+		"challenge without method": {[]string{"client_id", "web", "response_type", "code", "code_challenge", s256}, "invalid_request", false},
+		// Requirement R115, RFC 7636 §7.2 SHOULD: plain is neither offered nor taken
+		"plain": {[]string{"client_id", "web", "response_type", "code", "code_challenge", verifier, "code_challenge_method", "plain"}, "invalid_request", false},
+		// Requirement R111, RFC 7636 §4.4.1 MUST: an unknown method is invalid_request
+		"unknown method": {[]string{"client_id", "web", "response_type", "code", "code_challenge", s256, "code_challenge_method", "S512"}, "invalid_request", false},
+		// Requirement R107, RFC 7636 §4.2
 		"padded challenge":           {[]string{"client_id", "web", "response_type", "code", "code_challenge", s256 + "=", "code_challenge_method", "S256"}, "invalid_request", false},
 		"method without challenge":   {[]string{"client_id", "web", "response_type", "code", "code_challenge_method", "S256"}, "invalid_request", false},
 		"token in the query":         {[]string{"client_id", "web", "response_type", "token", "response_mode", "query"}, "invalid_request", true},
@@ -267,6 +280,10 @@ func TestPromptLoginAndMaxAge(t *testing.T) {
 }
 
 // OpenID Connect Core §2, §3.2: what ADF and js-api read.
+//
+// Requirement R254, OpenID Connect §3.1.3.7
+// Requirement R255, OpenID Connect §3.2.2.9 MUST: at_hash vouches for the access token beside it
+// Requirement R259, OpenID Connect §Session 2 own: session_state comes with implicit answers
 func TestIDTokens(t *testing.T) {
 	t.Parallel()
 	srv := setup(t)
@@ -324,6 +341,12 @@ func halfHash(token string) string {
 }
 
 // RFC 9068: the form of JWT access tokens.
+//
+// Requirement R170, RFC 9068 §2.1 MUST NOT: JWT access tokens are signed with RS256 or ES256
+// Requirement R171, RFC 9068 §2.1 MUST: their typ is at+jwt
+// Requirement R172, RFC 9068 §2.2 REQUIRED: every required claim is there
+// Requirement R173, RFC 9068 §2.2 SHOULD: no client's sub can be taken for a user's
+// Requirement R174, RFC 9068 §2.2.3 SHOULD: the granted scope is in the token
 func TestJWTAccessTokens(t *testing.T) {
 	t.Parallel()
 	srv := setup(t, client("jwt", "secret", func(c *sluice.Client) { c.TokenFormat = "jwt" }))

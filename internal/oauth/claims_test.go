@@ -12,6 +12,8 @@ import (
 
 // OAuth 2.0 Multiple Response Types §5, OpenID Connect Core §3.3: a hybrid answer
 // comes in the fragment, and its id_token vouches for what comes with it.
+//
+// Requirement R255, OpenID Connect §3.2.2.9
 func TestHybridAnswers(t *testing.T) {
 	t.Parallel()
 	srv := setup(t, client("codeonly", "secret", func(c *sluice.Client) { c.GrantTypes = []string{"authorization_code"} }),
@@ -91,6 +93,9 @@ func TestClaimsParameter(t *testing.T) {
 }
 
 // RFC 8707: a token is for what was asked and agreed to, and for nothing more.
+//
+// Requirement R175, RFC 9068 §3 MUST NOT: a resource that the client may not name gives no token
+// Requirement R223, RFC 9700 §2.3
 func TestResourceIndicators(t *testing.T) {
 	t.Parallel()
 	const archive = "https://archive.example.com"

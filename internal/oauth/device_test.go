@@ -35,6 +35,15 @@ func enterCode(t *testing.T, srv *sluicetest.Server, code string) *sluicetest.Br
 }
 
 // RFC 8628, from the device's question to its tokens.
+//
+// Requirement R151, RFC 8628 §3.2 REQUIRED: the answer has both codes, the address, lifetime and interval
+// Requirement R154, RFC 8628 §3.4 MUST: the device's grant gives tokens after the user's yes
+// Requirement R155, RFC 8628 §3.5 MUST: until the user has answered the device is told to wait
+// Requirement R156, RFC 8628 §3.5 MUST: a hasty device is slowed down, by five seconds each time
+// Requirement R158, RFC 8628 §3.5 MUST: a device code works once
+// Requirement R159, RFC 8628 §5.1 SHOULD: user codes have no vowels, and guessing them is slowed down
+// Requirement R161, RFC 8628 §5.4 SHOULD: the page names who asks and for what
+// Requirement R162, RFC 8628 §6.1 SHOULD: case and punctuation of a typed code do not matter
 func TestDevice(t *testing.T) {
 	t.Parallel()
 	c := newClock()
@@ -97,6 +106,11 @@ func TestDeviceTokens(t *testing.T) {
 	}
 }
 
+// Requirement R149, RFC 8628 §3.1
+// Requirement R153, RFC 8628 §3.3 MUST: the user's no reaches the device
+// Requirement R157, RFC 8628 §3.5 MUST: a late device is told that its code has expired
+// Requirement R160, RFC 8628 §5.2 MUST: a device code has 256 bits and works for its client alone
+// Requirement R152, RFC 8628 §3.2 MAY: the address with the code fills it in and still asks
 func TestDeviceRefused(t *testing.T) {
 	t.Parallel()
 	c := newClock()

@@ -19,6 +19,10 @@ func proved(t *testing.T, srv *sluicetest.Server, key *bearertest.Key, f url.Val
 
 // RFC 9449 §5: a proof binds the access token, and the refresh token of a client
 // that has no other proof of itself.
+//
+// Requirement R208, RFC 9449 §5 MUST: a bound token says DPoP, and a public client's refresh token needs its key
+// Requirement R209, RFC 9449 §6 MUST: the key's thumbprint stands in the token and its introspection
+// Requirement R211, RFC 9449 §7.2 MUST: a bound token is no bearer token
 func TestDPoPBindsTokens(t *testing.T) {
 	t.Parallel()
 	key, other := bearertest.NewKey(t, "ES256"), bearertest.NewKey(t, "ES256")
@@ -58,6 +62,10 @@ func TestDPoPBindsTokens(t *testing.T) {
 	}
 }
 
+// Requirement R205, RFC 9449 §4.3
+// Requirement R206, RFC 9449 §4.3
+// Requirement R207, RFC 9449 §4.3
+// Requirement R214, RFC 9449 §11.1 own: a proof counts once
 func TestProofsThatAreRefused(t *testing.T) {
 	t.Parallel()
 	key := bearertest.NewKey(t, "ES256")
@@ -88,7 +96,28 @@ func TestProofsThatAreRefused(t *testing.T) {
 	}
 }
 
+// Requirement R209, RFC 9449 §6
+func TestTheThumbprintIsInTheToken(t *testing.T) {
+	t.Parallel()
+	key := bearertest.NewKey(t, "ES256")
+	srv := setup(t, client("jwt", "secret", func(c *sluice.Client) { c.TokenFormat = "jwt" }))
+	for _, id := range []string{"web", "jwt"} {
+		token := proved(t, srv, key, form("grant_type", "client_credentials", "client_id", id, "client_secret", "secret"), nil).Text("access_token")
+		facts := []any{introspected(t, srv, token)["cnf"]}
+		if id == "jwt" {
+			facts = append(facts, claimsOf(t, token)["cnf"])
+		}
+		for _, fact := range facts {
+			if cnf, _ := fact.(map[string]any); cnf["jkt"] != key.Thumbprint() {
+				t.Errorf("%s: cnf %v", id, fact)
+			}
+		}
+	}
+}
+
 // RFC 9449 §10: a code that is bound to a key is of no use without it.
+//
+// Requirement R213, RFC 9449 §10 MUST: a code bound to a key is of no use without it
 func TestCodesBoundToAKey(t *testing.T) {
 	t.Parallel()
 	key, other := bearertest.NewKey(t, "ES256"), bearertest.NewKey(t, "ES256")
@@ -120,6 +149,8 @@ func TestCodesBoundToAKey(t *testing.T) {
 }
 
 // RFC 9449 §8: the server chooses a value that proofs must hold.
+//
+// Requirement R212, RFC 9449 §8 MUST: a required nonce is asked for, and has to be ours
 func TestNonces(t *testing.T) {
 	t.Parallel()
 	key := bearertest.NewKey(t, "ES256")

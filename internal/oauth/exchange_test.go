@@ -46,6 +46,9 @@ func introspected(t *testing.T, srv *sluicetest.Server, token string) map[string
 
 // RFC 8693: the new token may do less than the old one, for no longer, and ends
 // with it.
+//
+// Requirement R166, RFC 8693 §2.2.1 REQUIRED: the answer names the type of what was issued
+// Requirement R168, RFC 8693 §2.1
 func TestTokenExchange(t *testing.T) {
 	t.Parallel()
 	c := newClock()
@@ -78,6 +81,8 @@ func TestTokenExchange(t *testing.T) {
 }
 
 // CVE-2022-1245, RFC 8693 §5: nothing is gained by an exchange.
+//
+// Requirement R168, RFC 8693 §2.1 own: an exchange gains neither scope nor time, and only registered clients exchange
 func TestExchangeGainsNothing(t *testing.T) {
 	t.Parallel()
 	srv := setup(t, broker(nil), client("greedy", "secret", func(c *sluice.Client) {
@@ -97,19 +102,22 @@ func TestExchangeGainsNothing(t *testing.T) {
 		answer sluicetest.Answer
 		code   string
 	}{
-		"a scope the subject lacks":       {as("greedy")("subject_token", narrow, "subject_token_type", accessType, "scope", "write"), "invalid_scope"},
-		"a scope the client lacks":        {as("broker")("subject_token", whole.Text("access_token"), "subject_token_type", accessType, "scope", "write"), "invalid_scope"},
-		"a token of another client":       {as("broker")("subject_token", foreign, "subject_token_type", accessType), "invalid_request"},
-		"a client's own token":            {as("broker")("subject_token", own, "subject_token_type", accessType), "invalid_request"},
-		"a refresh token":                 {as("broker")("subject_token", whole.Text("refresh_token"), "subject_token_type", accessType), "invalid_request"},
-		"nonsense":                        {as("broker")("subject_token", "x", "subject_token_type", accessType), "invalid_request"},
+		"a scope the subject lacks": {as("greedy")("subject_token", narrow, "subject_token_type", accessType, "scope", "write"), "invalid_scope"},
+		"a scope the client lacks":  {as("broker")("subject_token", whole.Text("access_token"), "subject_token_type", accessType, "scope", "write"), "invalid_scope"},
+		"a token of another client": {as("broker")("subject_token", foreign, "subject_token_type", accessType), "invalid_request"},
+		"a client's own token":      {as("broker")("subject_token", own, "subject_token_type", accessType), "invalid_request"},
+		"a refresh token":           {as("broker")("subject_token", whole.Text("refresh_token"), "subject_token_type", accessType), "invalid_request"},
+		// Requirement R165, RFC 8693 §2.1
+		"nonsense": {as("broker")("subject_token", "x", "subject_token_type", accessType), "invalid_request"},
+		// Requirement R167, RFC 8693 §2.2.2 SHOULD: an unknown audience is invalid_target
 		"an unregistered audience":        {as("broker")("subject_token", narrow, "subject_token_type", accessType, "audience", "https://other.example.com"), "invalid_target"},
 		"back from elsewhere to this API": {as("greedy")("subject_token", afar, "subject_token_type", accessType, "audience", srv.URL+"/activiti-app"), "invalid_target"},
-		"no type":                         {as("broker")("subject_token", narrow), "invalid_request"},
-		"another type":                    {as("broker")("subject_token", narrow, "subject_token_type", "urn:ietf:params:oauth:token-type:saml2"), "invalid_request"},
-		"for a refresh token":             {as("broker")("subject_token", narrow, "subject_token_type", accessType, "requested_token_type", "urn:ietf:params:oauth:token-type:refresh_token"), "invalid_request"},
-		"an actor without type":           {as("broker")("subject_token", narrow, "subject_token_type", accessType, "actor_token", narrow), "invalid_request"},
-		"not registered":                  {as("web")("subject_token", narrow, "subject_token_type", accessType), "unauthorized_client"},
+		// Requirement R163, RFC 8693 §2.1
+		"no type":               {as("broker")("subject_token", narrow), "invalid_request"},
+		"another type":          {as("broker")("subject_token", narrow, "subject_token_type", "urn:ietf:params:oauth:token-type:saml2"), "invalid_request"},
+		"for a refresh token":   {as("broker")("subject_token", narrow, "subject_token_type", accessType, "requested_token_type", "urn:ietf:params:oauth:token-type:refresh_token"), "invalid_request"},
+		"an actor without type": {as("broker")("subject_token", narrow, "subject_token_type", accessType, "actor_token", narrow), "invalid_request"},
+		"not registered":        {as("web")("subject_token", narrow, "subject_token_type", accessType), "unauthorized_client"},
 	} {
 		if x.answer.Status != 400 || x.answer.Text("error") != x.code {
 			t.Errorf("%s: %d %s", name, x.answer.Status, x.answer.Body)
@@ -128,6 +136,8 @@ func TestExchangeGainsNothing(t *testing.T) {
 }
 
 // RFC 8693 §4.1: who acts for whom is told, the last one first.
+//
+// Requirement R169, RFC 8693 §4.1 own: who acts for whom stands in the token and its introspection
 func TestActors(t *testing.T) {
 	t.Parallel()
 	srv := setup(t, broker(func(c *sluice.Client) { c.Introspect = true }))

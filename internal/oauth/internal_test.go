@@ -51,6 +51,8 @@ func FuzzBasic(f *testing.F) {
 
 // Whatever is asked for, only a registered address or its loopback twin on
 // another port is taken.
+//
+// Requirement R215, RFC 9700 §2.1
 func FuzzRedirectURI(f *testing.F) {
 	known := []string{"https://app.example.com/cb?x=1", "http://127.0.0.1/cb", "http://localhost/cb", "http://[::1]/cb", "com.example:/cb"}
 	for _, s := range append(known, "http://127.0.0.1:80/cb", "http://127.0.0.1:80@evil/cb", "http://127.0.0.1:x/cb", "https://evil/cb") {
@@ -71,6 +73,8 @@ func FuzzRedirectURI(f *testing.F) {
 	})
 }
 
+// Requirement R112, RFC 7636 §4.5
+// Requirement R218, RFC 9700 §2.1.1
 func FuzzVerifier(f *testing.F) {
 	f.Add(strings.Repeat("a", 43), "x")
 	f.Add("dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk", "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM") // RFC 7636 appendix B
@@ -81,6 +85,7 @@ func FuzzVerifier(f *testing.F) {
 	})
 }
 
+// Requirement R107, RFC 7636 §4.2
 func TestPKCEByTheRFCsExample(t *testing.T) {
 	t.Parallel()
 	if err := checkVerifier("E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM", "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"); err != nil {
@@ -106,6 +111,8 @@ func TestSeal(t *testing.T) {
 // Requirement R016, RFC 6749 §3.1.2
 // Requirement R017, RFC 6749 §3.1.2
 // Requirement R019, RFC 6749 §3.1.2.2
+// Requirement R216, RFC 9700 §2.1 MUST NOT: plain http is registered for this machine alone
+// Requirement R227, RFC 9700 §4.1.3 MUST: a redirection URI with a wildcard is not registered
 func TestRegistrationsAreChecked(t *testing.T) {
 	t.Parallel()
 	good := Client{ID: "app", GrantTypes: []string{AuthorizationCode}, RedirectURIs: []string{"https://a.example.com/cb"}, Scopes: []string{"read"}, secret: "x"}

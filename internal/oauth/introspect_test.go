@@ -11,6 +11,9 @@ import (
 	"github.com/sluicehq/sluice"
 )
 
+// Requirement R119, RFC 7662 §2.1 MUST: a wrong or unknown hint hides no token
+// Requirement R121, RFC 7662 §2.2
+// Requirement R124, RFC 7662 §2.2
 func TestIntrospectionTellsTheFacts(t *testing.T) {
 	t.Parallel()
 	srv := setup(t)
@@ -35,6 +38,8 @@ func TestIntrospectionTellsTheFacts(t *testing.T) {
 	}
 }
 
+// Requirement R122, RFC 7662 §2.2
+// Requirement R123, RFC 7662 §2.2 SHOULD NOT: an inactive token is told as that and nothing else
 func TestIntrospectionTellsNothingOfDeadTokens(t *testing.T) {
 	t.Parallel()
 	srv := setup(t)
@@ -48,6 +53,11 @@ func TestIntrospectionTellsNothingOfDeadTokens(t *testing.T) {
 }
 
 // A client sees its own tokens, a resource server everybody's, anybody else none.
+//
+// Requirement R118, RFC 7662 §2.1 MUST: nobody introspects without proving himself
+// Requirement R120, RFC 7662 §2.1 REQUIRED: token has to be there, once
+// Requirement R122, RFC 7662 §2.2 MUST: unknown, changed and foreign tokens are inactive
+// Requirement R128, RFC 7662 §2.3
 func TestWhoMayIntrospect(t *testing.T) {
 	t.Parallel()
 	srv := setup(t)
@@ -71,6 +81,7 @@ func TestWhoMayIntrospect(t *testing.T) {
 	}
 }
 
+// Requirement R125, RFC 7662 §2.2 own: Spring's user_name is understood, and said beside username
 func TestSpringDialect(t *testing.T) {
 	t.Parallel()
 	srv := setup(t)
@@ -85,6 +96,16 @@ func TestSpringDialect(t *testing.T) {
 }
 
 // RFC 7009.
+//
+// Requirement R093, RFC 7009 §2.1 MUST: a revocation without a token is refused
+// Requirement R094, RFC 7009 §2.1
+// Requirement R095, RFC 7009 §2.1
+// Requirement R096, RFC 7009 §2.1 MUST: a wrong hint hides no token
+// Requirement R098, RFC 7009 §2.1 MUST: refresh tokens and access tokens can both be revoked
+// Requirement R099, RFC 7009 §2.1
+// Requirement R100, RFC 7009 §2.1
+// Requirement R101, RFC 7009 §2.2 MUST: an unknown token is answered like a revoked one
+// Requirement R102, RFC 7009 §2.2
 func TestRevocation(t *testing.T) {
 	t.Parallel()
 	srv := setup(t)
@@ -149,6 +170,7 @@ func TestSecretRotation(t *testing.T) {
 	}
 }
 
+// Requirement R256, OpenID Connect §5.3 MUST: userinfo and id_token name the same sub
 func TestUserInfo(t *testing.T) {
 	t.Parallel()
 	srv := setup(t)
@@ -165,6 +187,12 @@ func TestUserInfo(t *testing.T) {
 	}
 }
 
+// Requirement R115, RFC 7636 §7.2
+// Requirement R137, RFC 8414 §2
+// Requirement R139, RFC 8414 §2
+// Requirement R144, RFC 8414 §3.2
+// Requirement R147, RFC 8414 §2 own: Host and forwarding headers do not change the document
+// Requirement R250, RFC 9728 §2 REQUIRED: resource is the API's own identifier
 func TestMetadata(t *testing.T) {
 	t.Parallel()
 	srv := setup(t)
@@ -195,6 +223,9 @@ func TestMetadata(t *testing.T) {
 }
 
 // An independent library accepts the documents, the keys and the id_token.
+//
+// Requirement R254, OpenID Connect §3.1.3.7 MUST: an id_token has its claims, and an independent library verifies it
+// Requirement R258, OpenID Connect §Discovery 4
 func TestGoOIDCVerifiesOurIDToken(t *testing.T) {
 	t.Parallel()
 	srv := setup(t)

@@ -51,6 +51,9 @@ func asserted(text string, pairs ...string) url.Values {
 }
 
 // RFC 7523 §3, RFC 7521 §4.2, OpenID Connect Core §9.
+//
+// Requirement R225, RFC 9700 §2.5
+// Requirement R241, OAuth 2.1 §2.4 MUST NOT: a client proves itself in one way
 func TestPrivateKeyJWT(t *testing.T) {
 	t.Parallel()
 	key, other := bearertest.NewKey(t, "ES256"), bearertest.NewKey(t, "ES256")
@@ -110,6 +113,8 @@ func TestPrivateKeyJWT(t *testing.T) {
 }
 
 // An algorithm is the client's choice, never the sender's (RFC 8725 §3.1).
+//
+// Requirement R225, RFC 9700 §2.5
 func TestAssertionsOfTheWrongAlgorithm(t *testing.T) {
 	t.Parallel()
 	key := bearertest.NewKey(t, "RS256")

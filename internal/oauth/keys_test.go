@@ -52,6 +52,10 @@ func resourceServer(t *testing.T, srv *sluicetest.Server, now func() time.Time) 
 
 // OpenID Connect Registration §2, RFC 9068 §2.1: each client has its algorithm, the
 // default is RS256, and both verify by the published keys.
+//
+// Requirement R170, RFC 9068 §2.1
+// Requirement R171, RFC 9068 §2.1
+// Requirement R182, RFC 9068 §5 MUST: no other kind of JWT passes as an access token
 func TestAlgorithmsAreChosenPerClient(t *testing.T) {
 	t.Parallel()
 	at := newClock()
@@ -118,6 +122,8 @@ func TestPublishedKeysArePublic(t *testing.T) {
 // F16: keys rotate at every step while tokens are issued, checked by the published
 // keys alone, and refreshed, and forged key ids pour in. No valid token is refused,
 // no forged one passes, and the flood costs at most one fetch in ten seconds.
+//
+// Requirement R185, RFC 9068 §own
 func TestRotationUnderLoadRefusesNoValidToken(t *testing.T) {
 	t.Parallel()
 	const step, steps = time.Minute, 25

@@ -21,6 +21,9 @@ func push(t *testing.T, srv *sluicetest.Server, pairs ...string) string {
 }
 
 // RFC 9126 §2, §4: what was pushed counts, and nothing beside it.
+//
+// Requirement R192, RFC 9126 §2.2 MUST: the answer is 201 with an unguessable request_uri and its short lifetime
+// Requirement R195, RFC 9126 §4 SHOULD: a pushed request gives one answer
 func TestPushedRequests(t *testing.T) {
 	t.Parallel()
 	srv := setup(t)
@@ -58,12 +61,15 @@ func TestAPushedRequestSurvivesAReload(t *testing.T) {
 	}
 }
 
+// Requirement R196, RFC 9126 §4 MUST: a late request_uri is refused
+// Requirement R197, RFC 9126 §5 own: a client registered for pushing alone cannot do without
 func TestPushedRequestsOfOthers(t *testing.T) {
 	t.Parallel()
 	c := newClock()
 	srv := setup(t, c.option(), client("strict", "secret", func(c *sluice.Client) { c.RequirePAR = true }))
 	uri := push(t, srv, "response_type", "code")
 	for name, address := range map[string]string{
+		// Requirement R193, RFC 9126 §2.2 MUST: a pushed request works for its client alone
 		"another client": authorize("client_id", "other", "request_uri", uri),
 		"unknown":        authorize("client_id", "web", "request_uri", uri+"x"),
 		"elsewhere":      authorize("client_id", "web", "request_uri", "https://evil.example.com/request.jwt"),
@@ -84,6 +90,9 @@ func TestPushedRequestsOfOthers(t *testing.T) {
 }
 
 // RFC 9126 §2.3: what /oauth/authorize would refuse is refused here already.
+//
+// Requirement R190, RFC 9126 §2.1 MUST: who pushes proves himself as at the token endpoint
+// Requirement R194, RFC 9126 §2.3 MUST: another method is 405, too large a body 413
 func TestPushingWhatIsRefused(t *testing.T) {
 	t.Parallel()
 	srv := setup(t)
@@ -92,9 +101,11 @@ func TestPushingWhatIsRefused(t *testing.T) {
 		status int
 		code   string
 	}{
-		"no response type":   {form("scope", "read"), 400, "invalid_request"},
-		"unknown scope":      {form("response_type", "code", "scope", "root"), 400, "invalid_scope"},
-		"strange address":    {form("response_type", "code", "redirect_uri", "https://evil.example.com/"), 400, "invalid_request"},
+		"no response type": {form("scope", "read"), 400, "invalid_request"},
+		"unknown scope":    {form("response_type", "code", "scope", "root"), 400, "invalid_scope"},
+		// Requirement R191, RFC 9126 §2.1 MUST: a pushed request is checked like any other
+		"strange address": {form("response_type", "code", "redirect_uri", "https://evil.example.com/"), 400, "invalid_request"},
+		// Requirement R189, RFC 9126 §2.1 MUST NOT: a request_uri cannot be pushed
 		"a request_uri":      {form("response_type", "code", "request_uri", "urn:ietf:params:oauth:request_uri:x"), 400, "invalid_request"},
 		"another client":     {form("response_type", "code", "client_id", "other"), 400, "invalid_request"},
 		"PKCE by plain":      {form("response_type", "code", "code_challenge", verifier, "code_challenge_method", "plain"), 400, "invalid_request"},

@@ -360,6 +360,8 @@ func TestAPublicClientRefreshesWithoutItsID(t *testing.T) {
 }
 
 // Requirement R072, RFC 6749 §10.10 MUST: every secret that the server makes has 256 bits of crypto/rand
+// Requirement R160, RFC 8628 §5.2
+// Requirement R198, RFC 9126 §7.1 own: a request_uri has 256 bits
 func TestEverySecretHas256Bits(t *testing.T) {
 	t.Parallel()
 	srv := setup(t, client("tv", "", tv))

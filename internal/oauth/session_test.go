@@ -66,6 +66,8 @@ func TestAuthTime(t *testing.T) {
 
 // §3.1.2.1, §3.1.2.6: prompt=none never shows a page; its answer says exactly what
 // is in the way. The answer comes to the redirect URI with state and iss.
+//
+// Requirement R257, OpenID Connect §3.1.2.1 MUST: prompt=none never shows a page
 func TestPromptNoneSaysWhatIsInTheWay(t *testing.T) {
 	t.Parallel()
 	at := newClock()
@@ -157,6 +159,8 @@ func TestLoginHintFillsTheForm(t *testing.T) {
 // Session Management §2, §3: session_state is client, origin and session under a
 // salt: opaque, one shape, another for every session. js-api needs it in implicit
 // answers; silent refreshes get it too.
+//
+// Requirement R259, OpenID Connect §Session 2
 func TestSessionState(t *testing.T) {
 	t.Parallel()
 	srv := setup(t, webApp("one", nil))

@@ -45,6 +45,7 @@ func TestTokenRequestsThatAreRefused(t *testing.T) {
 		// Requirement R026, RFC 6749 §3.2.1 MUST: a confidential client gets nothing by its bare id
 		"secret missing": {"grant_type=client_credentials&client_id=web", urlencoded, nil, 401, "invalid_client"},
 		// Requirement R001, RFC 6749 §2.3 MUST NOT: a request that proves its client in two ways is refused
+		// Requirement R241, OAuth 2.1 §2.4
 		"two ways at once": {"grant_type=client_credentials&client_id=web&client_secret=secret", urlencoded, []string{web}, 400, "invalid_request"},
 		"two clients":      {"grant_type=client_credentials&client_id=other", urlencoded, []string{web}, 400, "invalid_request"},
 		"two headers":      {"grant_type=client_credentials", urlencoded, []string{web, web}, 400, "invalid_request"},
@@ -130,10 +131,12 @@ func TestTokenRequestsThatAreAccepted(t *testing.T) {
 		// Requirement R024, RFC 6749 §3.2 MUST: the token endpoint, too, takes empty as absent and ignores the unknown
 		"empty and unknown parameters": {form("grant_type", "client_credentials", "client_id", "web", "client_secret", "secret", "scope", "", "foo", "bar"), nil},
 		// Requirement R028, RFC 6749 §3.3
-		"scope in any order, repeated":   {form("grant_type", "client_credentials", "client_id", "web", "client_secret", "secret", "scope", "write read write"), nil},
-		"public client":                  {form("grant_type", "password", "client_id", "spa", "username", kermit, "password", password), nil},
-		"public client, empty secret":    {form("grant_type", "password", "client_id", "spa", "client_secret", "", "username", kermit, "password", password), nil},
-		"public client with a secret":    {form("grant_type", "password", "client_id", "spa", "client_secret", "dummyClientSecret", "username", kermit, "password", password), nil},
+		"scope in any order, repeated": {form("grant_type", "client_credentials", "client_id", "web", "client_secret", "secret", "scope", "write read write"), nil},
+		"public client":                {form("grant_type", "password", "client_id", "spa", "username", kermit, "password", password), nil},
+		// Requirement R265, APS §js-api
+		"public client, empty secret": {form("grant_type", "password", "client_id", "spa", "client_secret", "", "username", kermit, "password", password), nil},
+		"public client with a secret": {form("grant_type", "password", "client_id", "spa", "client_secret", "dummyClientSecret", "username", kermit, "password", password), nil},
+		// Requirement R266, APS §js-api
 		"public client, Basic id:":       {form("grant_type", "password", "username", kermit, "password", password), []string{"Authorization", basic("spa", "")}},
 		"public client, Basic, no colon": {form("grant_type", "password", "username", kermit, "password", password), []string{"Authorization", "Basic " + base64.StdEncoding.EncodeToString([]byte("spa"))}},
 		"an old Bearer token beside it":  {form("grant_type", "password", "client_id", "spa", "username", kermit, "password", password), []string{"Authorization", "Bearer old"}},
@@ -148,6 +151,8 @@ func TestTokenRequestsThatAreAccepted(t *testing.T) {
 }
 
 // Each leniency has a switch, and the switch works.
+//
+// Requirement R242, OAuth 2.1 §3.2.2 MUST: with the switch on, a refresh without client_id is refused
 func TestLenienciesCanBeTurnedOff(t *testing.T) {
 	t.Parallel()
 	srv := setup(t, sluicetest.Config(func(c *sluice.Config) {
@@ -171,6 +176,8 @@ func TestLenienciesCanBeTurnedOff(t *testing.T) {
 }
 
 // The documentation's curl lines have everything in the address.
+//
+// Requirement R262, APS §docs 1.8 own: the documented password in the address is refused unless a switch allows it
 func TestParametersInTheAddress(t *testing.T) {
 	t.Parallel()
 	const line = "/oauth/token?username=admin&password=admin&grant_type=password"
@@ -191,6 +198,8 @@ func TestParametersInTheAddress(t *testing.T) {
 }
 
 // Requirement R023, RFC 6749 §3.2 MUST: the token endpoint answers POST alone
+// Requirement R105, RFC 7009 §2
+// Requirement R117, RFC 7662 §2.1 MUST: the introspection endpoint answers POST alone
 func TestOnlyPostIsAnswered(t *testing.T) {
 	t.Parallel()
 	srv := setup(t)
@@ -202,6 +211,10 @@ func TestOnlyPostIsAnswered(t *testing.T) {
 }
 
 // RFC 6749 §4.1.3, RFC 7636 §4.6, RFC 9700 §4.8: who may redeem a code, and how.
+//
+// Requirement R114, RFC 7636 §4.6 own: a failed verification uses the code up
+// Requirement R217, RFC 9700 §2.1.1 MUST: any client may use PKCE, and then has to
+// Requirement R230, RFC 9700 §4.5 MUST: a stolen code is of no use at another client or without its verifier
 func TestCodesAreBound(t *testing.T) {
 	t.Parallel()
 	srv := setup(t, client("two", "secret", func(c *sluice.Client) { c.RedirectURIs = []string{callback, callback + "?x=1"} }))
@@ -220,12 +233,18 @@ func TestCodesAreBound(t *testing.T) {
 		"URI left out": {[]string{"redirect_uri", callback}, "web", nil, true},
 		// Requirement R033, RFC 6749 §4.1.2
 		// Requirement R040, RFC 6749 §4.1.3 REQUIRED: a redirection URI that was sent first has to be repeated exactly
-		"another URI":                  {[]string{"redirect_uri", callback}, "web", []string{"redirect_uri", callback + "/"}, true},
-		"right verifier":               {s256, "web", []string{"code_verifier", verifier}, false},
-		"no verifier":                  {s256, "web", nil, true},
-		"wrong verifier":               {s256, "web", []string{"code_verifier", strings.Repeat("x", 43)}, true},
-		"challenge as verifier":        {s256, "web", []string{"code_verifier", challenge(verifier)}, true},
-		"verifier too short":           {s256, "web", []string{"code_verifier", verifier[:42]}, true},
+		"another URI":    {[]string{"redirect_uri", callback}, "web", []string{"redirect_uri", callback + "/"}, true},
+		"right verifier": {s256, "web", []string{"code_verifier", verifier}, false},
+		// Requirement R112, RFC 7636 §4.5 MUST: who sent a challenge has to send the verifier
+		"no verifier": {s256, "web", nil, true},
+		// Requirement R113, RFC 7636 §4.6 MUST: a verifier that does not match is invalid_grant
+		"wrong verifier": {s256, "web", []string{"code_verifier", strings.Repeat("x", 43)}, true},
+		// Requirement R113, RFC 7636 §4.6
+		"challenge as verifier": {s256, "web", []string{"code_verifier", challenge(verifier)}, true},
+		// Requirement R106, RFC 7636 §4.1
+		"verifier too short": {s256, "web", []string{"code_verifier", verifier[:42]}, true},
+		// Requirement R218, RFC 9700 §2.1.1 MUST: a verifier without a challenge is refused
+		// Requirement R231, RFC 9700 §4.8.2 MUST: a challenge that somebody took away is noticed
 		"verifier without a challenge": {nil, "web", []string{"code_verifier", verifier}, true},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -285,6 +304,7 @@ func TestAReplayedCodeEndsItsTokens(t *testing.T) {
 }
 
 // Requirement R030, RFC 6749 §4.1.2 MUST: a code ends a minute after it was made
+// Requirement R237, RFC 9700 §4.14.2 SHOULD: a refresh token that is not used ends
 func TestExpiry(t *testing.T) {
 	t.Parallel()
 	c := newClock()
@@ -362,6 +382,7 @@ func TestARefreshTokenIsBoundToItsClient(t *testing.T) {
 // reuse after it, or after the successor was used, ends the whole grant.
 //
 // Requirement R070, RFC 6749 §10.4 MUST: a rotated refresh token that comes again ends its family
+// Requirement R236, RFC 9700 §4.14.2
 func TestRefreshReuse(t *testing.T) {
 	t.Parallel()
 	c := newClock()
@@ -392,6 +413,7 @@ func TestRefreshReuse(t *testing.T) {
 	}
 }
 
+// Requirement R236, RFC 9700 §4.14.2
 func TestWithoutGraceEveryReuseEndsTheGrant(t *testing.T) {
 	t.Parallel()
 	srv := setup(t, sluicetest.Config(func(c *sluice.Config) { c.OAuth.RefreshGrace = 0 }))
@@ -423,6 +445,7 @@ func together(n int, fn func() int) map[int]int {
 	return counts
 }
 
+// Requirement R244, OAuth 2.1 §4.1.3 MUST: of parallel redemptions one succeeds
 func TestFiftyRedeemOneCode(t *testing.T) {
 	t.Parallel()
 	srv := setup(t)

@@ -34,6 +34,9 @@ func views() []View {
 	}
 }
 
+// Requirement R228, RFC 9700 §4.2.4 SHOULD: pages load nothing from elsewhere and tell nobody where they were
+// Requirement R239, RFC 9700 §4.16 MUST: the content security policy forbids framing
+// Requirement R074, RFC 6749 §10.13
 func TestEveryPageIsEscapedAndGuarded(t *testing.T) {
 	t.Parallel()
 	p := setup(t, true)
@@ -135,8 +138,9 @@ func TestForgedFormsAreRefused(t *testing.T) {
 		headers []string
 		status  int
 	}{
-		"right":                      {cookie, token, plain, []string{"Sec-Fetch-Site", "same-origin"}, 200},
-		"an old browser":             {cookie, token, plain, nil, 200},
+		"right":          {cookie, token, plain, []string{"Sec-Fetch-Site", "same-origin"}, 200},
+		"an old browser": {cookie, token, plain, nil, 200},
+		// Requirement R268, APS §fetch own: a hidden Origin is accepted with the right form token alone
 		"Origin hidden, right token": {cookie, token, plain, []string{"Origin", "null"}, 200},
 		"no token":                   {cookie, "", plain, nil, 403},
 		"no cookie":                  {nil, token, plain, nil, 403},
