@@ -29,14 +29,15 @@ const readers = 4
 
 // sqliteDB is one file, one writing connection and a pool of reading ones.
 type sqliteDB struct {
-	path       string
-	file       fs.FileInfo // as it was opened; see inPlace
-	reader     *sql.DB
-	statements sync.Map      // query → *sql.Stmt of reader
-	places     chan struct{} // one for each connection of reader
-	timeout    time.Duration
-	writer     *sql.DB
-	queue      *queue
+	path    string
+	file    fs.FileInfo      // as it was opened; see inPlace
+	readers chan *liteReader // those that are free; nil is one that has not been opened
+	dsn     string           // of readers
+	ended   chan struct{}    // closed by close, once
+	once    sync.Once
+	timeout time.Duration
+	writer  *sql.DB
+	queue   *queue
 }
 
 func openSQLite(ctx context.Context, cfg Config) (*sqliteDB, error) {
@@ -49,13 +50,16 @@ func openSQLite(ctx context.Context, cfg Config) (*sqliteDB, error) {
 	if err := private(cfg.Path); err != nil {
 		return nil, err
 	}
-	db := &sqliteDB{path: cfg.Path, places: make(chan struct{}, readers), timeout: cfg.Timeout}
-	var err error
-	if db.writer, err = openPool(ctx, cfg.Path, 1, "&_txlock=immediate"); err != nil {
+	dsn, err := dataSource(cfg.Path)
+	if err != nil {
 		return nil, err
 	}
-	if db.reader, err = openPool(ctx, cfg.Path, readers, "&_pragma=query_only(1)"); err != nil {
-		return nil, errors.Join(err, db.writer.Close())
+	db := &sqliteDB{path: cfg.Path, dsn: dsn + "&mode=rw&_pragma=query_only(1)", readers: make(chan *liteReader, readers), ended: make(chan struct{}), timeout: cfg.Timeout}
+	for range readers {
+		db.readers <- nil
+	}
+	if db.writer, err = openWriter(ctx, dsn+"&_txlock=immediate"); err != nil {
+		return nil, fmt.Errorf("opening store %s: %w", cfg.Path, err)
 	}
 	if db.file, err = os.Stat(cfg.Path); err != nil {
 		return nil, fmt.Errorf("opening store: %w", err)
@@ -73,24 +77,26 @@ func private(path string) error {
 	return f.Close()
 }
 
-// openPool opens n connections. The pragmas stand in the DSN, because a PRAGMA
-// statement would reach only one pooled connection; busy_timeout is first, so
-// that the others wait for a lock instead of failing.
-func openPool(ctx context.Context, path string, n int, more string) (*sql.DB, error) {
+// dataSource names the file and its settings, which each connection needs.
+// busy_timeout is first, so that the others wait for a lock instead of failing.
+func dataSource(path string) (string, error) {
 	absolute, err := filepath.Abs(path)
 	if err != nil {
-		return nil, fmt.Errorf("opening store: %w", err)
+		return "", fmt.Errorf("opening store: %w", err)
 	}
-	dsn := (&url.URL{Scheme: "file", Path: absolute}).String() +
-		"?_pragma=busy_timeout(5000)&_pragma=journal_mode(WAL)&_pragma=foreign_keys(1)&_pragma=synchronous(FULL)" + more
+	return (&url.URL{Scheme: "file", Path: absolute}).String() +
+		"?_pragma=busy_timeout(5000)&_pragma=journal_mode(WAL)&_pragma=foreign_keys(1)&_pragma=synchronous(FULL)", nil
+}
+
+// openWriter opens the one connection that writes.
+func openWriter(ctx context.Context, dsn string) (*sql.DB, error) {
 	pool, err := sql.Open("sqlite", dsn)
 	if err != nil {
-		return nil, fmt.Errorf("opening store: %w", err)
+		return nil, err
 	}
-	pool.SetMaxOpenConns(n)
-	pool.SetMaxIdleConns(n)
+	pool.SetMaxOpenConns(1)
 	if err := connect(ctx, pool); err != nil {
-		return nil, errors.Join(fmt.Errorf("opening store %s: %w", path, err), pool.Close())
+		return nil, errors.Join(err, pool.Close())
 	}
 	return pool, nil
 }
@@ -130,7 +136,18 @@ func (db *sqliteDB) name() string { return "sqlite" }
 
 func (db *sqliteDB) close() error {
 	db.queue.stop()
-	return errors.Join(db.reader.Close(), db.writer.Close())
+	first := false
+	db.once.Do(func() { first = true; close(db.ended) })
+	if !first {
+		return nil
+	}
+	var errs []error
+	for range readers {
+		if r := <-db.readers; r != nil {
+			errs = append(errs, r.close())
+		}
+	}
+	return errors.Join(append(errs, db.writer.Close())...)
 }
 
 func (db *sqliteDB) ping(ctx context.Context) error {
@@ -138,7 +155,7 @@ func (db *sqliteDB) ping(ctx context.Context) error {
 		return err
 	}
 	var n int
-	return db.reader.QueryRowContext(ctx, `SELECT COUNT(*) FROM sqlite_schema`).Scan(&n)
+	return db.QueryRow(ctx, []any{&n}, `SELECT COUNT(*) FROM sqlite_schema`)
 }
 
 func (db *sqliteDB) migrate(ctx context.Context) (n int, err error) {
@@ -153,17 +170,16 @@ func (db *sqliteDB) write(ctx context.Context, fn func(*Tx) error) error {
 	return db.queue.run(ctx, fn)
 }
 
+// read runs fn in one transaction of a reading connection.
 func (db *sqliteDB) read(ctx context.Context, fn func(*Tx) error) error {
-	if err := db.enter(ctx); err != nil {
-		return err
-	}
-	defer db.leave()
-	tx, err := db.reader.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
-	if err != nil {
-		return err
-	}
-	defer func() { _ = tx.Rollback() }() // nothing was written
-	return fn(&Tx{Querier: plainTx{tx}})
+	return db.reading(ctx, func(r *liteReader) error {
+		none := func(Row) error { return nil }
+		if err := r.Query(ctx, none, "BEGIN"); err != nil {
+			return err
+		}
+		defer func() { _ = r.Query(context.WithoutCancel(ctx), none, "ROLLBACK") }() // nothing was written
+		return fn(&Tx{Querier: r})
+	})
 }
 
 // Exec is one write in the queue.
@@ -176,67 +192,59 @@ func (db *sqliteDB) Exec(ctx context.Context, query string, args ...any) (n int6
 }
 
 func (db *sqliteDB) Query(ctx context.Context, scan func(Row) error, query string, args ...any) error {
-	if err := db.enter(ctx); err != nil {
-		return err
-	}
-	defer db.leave()
-	stmt, err := db.prepared(ctx, query)
-	if err != nil {
-		return err
-	}
-	rows, err := stmt.QueryContext(ctx, args...)
-	return queryRows(rows, err, scan)
+	return db.reading(ctx, func(r *liteReader) error { return r.Query(ctx, scan, query, args...) })
 }
 
 // QueryRow waits for a connection no longer than it may. Then it runs to its end: what
 // finds one row takes microseconds, and to be able to interrupt it costs as much again.
 func (db *sqliteDB) QueryRow(ctx context.Context, dest []any, query string, args ...any) error {
-	if err := db.enter(ctx); err != nil {
-		return err
-	}
-	defer db.leave()
-	ctx = context.WithoutCancel(ctx)
-	stmt, err := db.prepared(ctx, query)
+	return db.reading(ctx, func(r *liteReader) error { return r.QueryRow(context.WithoutCancel(ctx), dest, query, args...) })
+}
+
+// reading lends fn a connection. One that SQLite has told of trouble is not used again.
+func (db *sqliteDB) reading(ctx context.Context, fn func(*liteReader) error) (err error) {
+	r, err := db.borrow(ctx)
 	if err != nil {
 		return err
 	}
-	return stmt.QueryRowContext(ctx, args...).Scan(dest...)
+	defer func() { db.readers <- r }()
+	if r == nil {
+		if err := db.inPlace(); err != nil {
+			return err
+		}
+		if r, err = openReader(db.dsn); err != nil {
+			return err
+		}
+	}
+	err = fn(r)
+	var lite *sqlite.Error
+	if errors.As(err, &lite) {
+		err = errors.Join(err, r.close())
+		r = nil
+	}
+	return err
 }
 
-// enter waits until a reading connection is free.
-func (db *sqliteDB) enter(ctx context.Context) error {
+// borrow waits until a reading connection is free; nil is one that has not been opened.
+func (db *sqliteDB) borrow(ctx context.Context) (*liteReader, error) {
 	if err := ctx.Err(); err != nil {
-		return err
+		return nil, err
 	}
 	select {
-	case db.places <- struct{}{}:
-		return nil
+	case <-db.ended:
+		return nil, closed()
+	case r := <-db.readers:
+		return r, nil
 	default:
 	}
 	ctx, cancel := context.WithTimeout(ctx, db.timeout)
 	defer cancel()
 	select {
-	case db.places <- struct{}{}:
-		return nil
+	case <-db.ended:
+		return nil, closed()
+	case r := <-db.readers:
+		return r, nil
 	case <-ctx.Done():
-		return ctx.Err()
+		return nil, ctx.Err()
 	}
-}
-
-func (db *sqliteDB) leave() { <-db.places }
-
-// prepared returns the statement of a query; the set of queries is that of the
-// program's text, so the map does not grow with its use.
-func (db *sqliteDB) prepared(ctx context.Context, query string) (*sql.Stmt, error) {
-	if s, ok := db.statements.Load(query); ok {
-		return s.(*sql.Stmt), nil
-	}
-	s, err := db.reader.PrepareContext(ctx, query)
-	if err != nil {
-		return nil, err
-	}
-	if other, loaded := db.statements.LoadOrStore(query, s); loaded {
-		return other.(*sql.Stmt), s.Close()
-	}
-	return s, nil
 }

@@ -375,3 +375,36 @@ func TestContainsEscapesWildcards(t *testing.T) {
 		t.Errorf("got %q", got)
 	}
 }
+
+// What a variable cannot hold is told; nothing is put into it.
+func TestScanRefusesWhatDoesNotFit(t *testing.T) {
+	t.Parallel()
+	db := storetest.Open(t)
+	if err := insert(t.Context(), db, "word"); err != nil {
+		t.Fatal(err)
+	}
+	var number int
+	var small int8
+	type word string
+	var named word
+	var text, none *string
+	var yes bool
+	var bytes []byte
+	for what, dest := range map[string][]any{
+		"text into a number": {&number}, "a column too few": {}, "a variable too many": {&text, &number}, "text into a truth value": {&yes}, "a type of numbers": {&small}, "no pointer": {named},
+	} {
+		if err := db.QueryRow(t.Context(), dest, `SELECT name FROM sequences`); err == nil {
+			t.Errorf("%s is taken: %v %v %v", what, number, yes, small)
+		}
+	}
+	err := db.QueryRow(t.Context(), []any{&text, &none, &bytes, &number, &yes, &small, &named}, `SELECT name, NULL, name, value, value, value, name FROM sequences`)
+	if err != nil || text == nil || *text != "word" || none != nil || string(bytes) != "word" || number != 1 || !yes || small != 1 || named != "word" {
+		t.Errorf("%v %v %s %d %t %d %s: %v", text, none, bytes, number, yes, small, named, err)
+	}
+	if err := db.QueryRow(t.Context(), []any{&number}, `INSERT INTO sequences (name, value) VALUES ('x', 1) RETURNING value`); db.Name() == "sqlite" && err == nil {
+		t.Error("a reading connection writes")
+	}
+	if got := count(t, db); db.Name() == "sqlite" && got != 1 {
+		t.Errorf("%d rows, want 1", got)
+	}
+}

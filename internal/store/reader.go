@@ -1,0 +1,213 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"io"
+	"reflect"
+	"strconv"
+
+	"modernc.org/sqlite"
+)
+
+// liteReader is one reading connection to a file, with the statements it has
+// prepared. Nobody shares it, so that it needs none of the locks of database/sql,
+// which cost more than what is read. The set of statements is that of the program's
+// text, so that the map does not grow with its use.
+type liteReader struct {
+	conn       driver.Conn
+	statements map[string]driver.Stmt
+}
+
+// openReader opens a connection.
+func openReader(dsn string) (*liteReader, error) {
+	conn, err := (&sqlite.Driver{}).Open(dsn)
+	if err != nil {
+		return nil, err
+	}
+	return &liteReader{conn: conn, statements: map[string]driver.Stmt{}}, nil
+}
+
+func (r *liteReader) close() error {
+	var errs []error
+	for _, s := range r.statements {
+		errs = append(errs, s.Close())
+	}
+	return errors.Join(append(errs, r.conn.Close())...)
+}
+
+// rows begins a query.
+func (r *liteReader) rows(ctx context.Context, query string, args []any) (driver.Rows, error) {
+	s := r.statements[query]
+	if s == nil {
+		var err error
+		if s, err = r.conn.Prepare(query); err != nil {
+			return nil, err
+		}
+		r.statements[query] = s
+	}
+	values := make([]driver.NamedValue, len(args))
+	for i, arg := range args {
+		v, err := driver.DefaultParameterConverter.ConvertValue(arg)
+		if err != nil {
+			return nil, fmt.Errorf("argument $%d: %w", i+1, err)
+		}
+		values[i] = driver.NamedValue{Ordinal: i + 1, Value: v}
+	}
+	return s.(driver.StmtQueryContext).QueryContext(ctx, values)
+}
+
+// Query implements Querier.
+func (r *liteReader) Query(ctx context.Context, scan func(Row) error, query string, args ...any) error {
+	rows, err := r.rows(ctx, query, args)
+	if err != nil {
+		return err
+	}
+	row := make(liteRow, len(rows.Columns()))
+	for {
+		err := rows.Next(row)
+		if errors.Is(err, io.EOF) {
+			return rows.Close()
+		}
+		if err == nil {
+			err = scan(row)
+		}
+		if err != nil {
+			return errors.Join(err, rows.Close())
+		}
+	}
+}
+
+// QueryRow implements Querier.
+func (r *liteReader) QueryRow(ctx context.Context, dest []any, query string, args ...any) error {
+	rows, err := r.rows(ctx, query, args)
+	if err != nil {
+		return err
+	}
+	row := make(liteRow, len(rows.Columns()))
+	err = rows.Next(row)
+	if errors.Is(err, io.EOF) {
+		err = sql.ErrNoRows
+	}
+	if err == nil {
+		err = row.Scan(dest...)
+	}
+	if closing := rows.Close(); err == nil {
+		err = closing
+	}
+	return err
+}
+
+// Exec implements Querier; the connection refuses what would write.
+func (r *liteReader) Exec(ctx context.Context, query string, _ ...any) (int64, error) {
+	return 0, r.Query(ctx, func(Row) error { return nil }, query)
+}
+
+// liteRow is one row as the driver gives it: int64, float64, string, []byte or nil.
+type liteRow []driver.Value
+
+// Scan implements Row for the types that the rooms keep things in.
+func (r liteRow) Scan(dest ...any) error {
+	if len(dest) != len(r) {
+		return fmt.Errorf("scanning %d columns into %d variables", len(r), len(dest))
+	}
+	for i, d := range dest {
+		if err := assign(d, r[i]); err != nil {
+			return fmt.Errorf("scanning column %d: %w", i+1, err)
+		}
+	}
+	return nil
+}
+
+// assign puts a column into a variable as database/sql does.
+func assign(dest any, src driver.Value) error {
+	switch d := dest.(type) {
+	case sql.Scanner:
+		return d.Scan(src)
+	case *string:
+		return assignTo(d, src, textOf)
+	case *int64:
+		return assignTo(d, src, driverInt)
+	case *int:
+		return assignTo(d, src, func(v driver.Value) (int, bool) { n, ok := driverInt(v); return int(n), ok })
+	case *bool:
+		return assignTo(d, src, func(v driver.Value) (bool, bool) { n, ok := driverInt(v); return n == 1, ok && (n == 0 || n == 1) })
+	case *[]byte:
+		*d = nil
+		if src == nil {
+			return nil
+		}
+		return assignTo(d, src, bytesOf)
+	case **string:
+		return assignPointer(d, src, textOf)
+	case **int64:
+		return assignPointer(d, src, driverInt)
+	}
+	return assignNamed(dest, src)
+}
+
+// assignNamed is assign for types that a room has made of numbers and text.
+func assignNamed(dest any, src driver.Value) error {
+	v := reflect.ValueOf(dest)
+	if v.Kind() == reflect.Pointer && !v.IsNil() {
+		v = v.Elem()
+		if n, ok := driverInt(src); ok && v.CanInt() && !v.OverflowInt(n) {
+			v.SetInt(n)
+			return nil
+		}
+		if text, ok := textOf(src); ok && v.Kind() == reflect.String {
+			v.SetString(text)
+			return nil
+		}
+	}
+	return fmt.Errorf("a column of type %T does not fit into %T", src, dest)
+}
+
+func assignTo[T any](dest *T, src driver.Value, as func(driver.Value) (T, bool)) error {
+	v, ok := as(src)
+	if !ok {
+		return fmt.Errorf("a column of type %T does not fit into %T", src, dest)
+	}
+	*dest = v
+	return nil
+}
+
+// assignPointer is assignTo for what may be NULL.
+func assignPointer[T any](dest **T, src driver.Value, as func(driver.Value) (T, bool)) error {
+	*dest = nil
+	if src == nil {
+		return nil
+	}
+	*dest = new(T)
+	return assignTo(*dest, src, as)
+}
+
+func textOf(v driver.Value) (string, bool) {
+	switch v := v.(type) {
+	case string:
+		return v, true
+	case []byte:
+		return string(v), true
+	case int64:
+		return strconv.FormatInt(v, 10), true
+	}
+	return "", false
+}
+
+func bytesOf(v driver.Value) ([]byte, bool) {
+	switch v := v.(type) {
+	case string:
+		return []byte(v), true
+	case []byte:
+		return v, true // the driver has copied it
+	}
+	return nil, false
+}
+
+func driverInt(v driver.Value) (int64, bool) {
+	n, ok := v.(int64)
+	return n, ok
+}
