@@ -74,7 +74,7 @@ func table(w io.Writer, what scenario, entries []*entry, hash []sample) {
 	}
 	if what.name == "password" && len(hash) > 0 {
 		m := median(hash)
-		fmt.Fprintf(w, "| argon2id alone | %s | %s | | | | |\n", grouped(m.rate), ratio(m.rate, rates[reference]))
+		fmt.Fprintf(w, "| argon2id alone | %s | %s | | | | %s |\n", grouped(m.rate), ratio(m.rate, rates[reference]), orDash(m.cpu > 0, round(m.cpu)))
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"time"
 )
 
 // signInSite signs in by a page, asks on another one, and has a session in a cookie.
@@ -78,6 +79,13 @@ func TestAWrongAnswerEndsOneServerAlone(t *testing.T) {
 	lacking.take(t.Context(), s, scenario{name: "other", prepare: what.prepare}, options{})
 	if calls != 1 || lacking.wrong != nil {
 		t.Errorf("a server was asked for what it lacks")
+	}
+}
+
+func TestHashAloneIsTimed(t *testing.T) {
+	got := hashAlone(time.Millisecond)
+	if got.rate <= 0 || got.cpu < time.Millisecond {
+		t.Errorf("got %+v: a hash of 19 MiB takes longer", got)
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -103,13 +104,22 @@ func hashAlone(span time.Duration) sample {
 			}
 		})
 	}
-	begin := end.Add(-span)
+	begin, before := end.Add(-span), ownTime()
 	wg.Wait()
 	total := 0
 	for _, n := range counts {
 		total += n
 	}
-	return sample{rate: float64(total) / time.Since(begin).Seconds()}
+	return sample{rate: float64(total) / time.Since(begin).Seconds(), cpu: (ownTime() - before) / time.Duration(max(total, 1))}
+}
+
+// ownTime is the processor time of this very process.
+func ownTime() time.Duration {
+	var used syscall.Rusage
+	if syscall.Getrusage(syscall.RUSAGE_SELF, &used) != nil {
+		return 0
+	}
+	return time.Duration(used.Utime.Nano() + used.Stime.Nano())
 }
 
 // postgres is a PostgreSQL server: the operator's, or one that is started when the
