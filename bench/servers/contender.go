@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strconv"
 )
 
@@ -154,8 +155,14 @@ func settleSluice(ctx context.Context, l launch) (door, error) {
 	sluice := func(args ...string) ([]byte, error) {
 		return execute(ctx, l.dir, append(l.env, "SLUICE_DATA="+filepath.Join(l.dir, "data")), l.program, args...)
 	}
-	if _, err := sluice("user", "create", "--email", user.id, "--password", user.secret); err != nil {
-		return door{}, err
+	d := door{base: l.base, token: "/oauth/token", introspect: "/oauth/introspect", authorize: "/oauth/authorize", user: user}
+	for i := range 2 * runtime.NumCPU() {
+		d.people = append(d.people, credential{fmt.Sprintf("user-%d@example.com", i), "green"})
+	}
+	for _, u := range append(d.people, user) {
+		if _, err := sluice("user", "create", "--email", u.id, "--password", u.secret); err != nil {
+			return d, err
+		}
 	}
 	client := func(id string, more ...string) (credential, error) {
 		out, err := sluice(append([]string{"client", "create", "--json", "--id", id}, more...)...)
@@ -170,7 +177,6 @@ func settleSluice(ctx context.Context, l launch) (door, error) {
 		}
 		return credential{id, made.Secret}, nil
 	}
-	d := door{base: l.base, token: "/oauth/token", introspect: "/oauth/introspect", authorize: "/oauth/authorize", user: user, password: true}
 	var err error
 	app := []string{"--grant", "authorization_code,client_credentials,password", "--scope", "openid read", "--redirect-uri", callback, "--skip-consent"}
 	if d.client, err = client("load", app...); err != nil {

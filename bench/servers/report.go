@@ -44,7 +44,7 @@ func facts(w io.Writer, s *site, o options) {
 	if s.postgres.version != "" {
 		fmt.Fprintf(w, "%s.\n", s.postgres.version)
 	}
-	fmt.Fprintf(w, "%d connections, %d rounds of %s for each server, medians.\n", o.connections, o.rounds, o.span)
+	fmt.Fprintf(w, "%d connections, %d rounds of %s for each server, %d starts; medians.\n", o.connections, o.rounds, o.span, o.starts)
 	if len(o.settings) > 0 {
 		fmt.Fprintf(w, "Sluice with %s.\n", strings.Join(o.settings, ", "))
 	}

@@ -14,7 +14,6 @@ import (
 	"net/http/cookiejar"
 	"net/url"
 	"regexp"
-	"runtime"
 	"strconv"
 	"strings"
 	"time"
@@ -31,8 +30,8 @@ type door struct {
 	client, service, resource    credential // of the code flow, of client credentials, of introspection
 	es256                        credential // of the code flow, when it can choose how id_tokens are signed
 	user                         credential
-	scope                        string // of client credentials
-	password                     bool   // it has the password grant
+	scope                        string       // of client credentials
+	people                       []credential // who sign in by the password grant; none: it has none
 	// away goes on where a redirect leads to another program: a login application.
 	away func(location string) (next string, err error)
 }
@@ -129,14 +128,19 @@ func prepareClientCredentials(_ context.Context, d door, connections int) (strin
 // errNotOffered: the server has no such thing.
 var errNotOffered = errors.New("not offered")
 
+// preparePassword signs another user in on each connection: who signs in twice at
+// once may be checked once. There are as many as keep the processors busy with
+// hashes; more would only wait.
 func preparePassword(_ context.Context, d door, connections int) (string, []step, error) {
-	if !d.password {
+	if len(d.people) == 0 {
 		return "", nil, errNotOffered
 	}
-	form := url.Values{"grant_type": {"password"}, "username": {d.user.id}, "password": {d.user.secret}}
-	// Hashes keep the processors busy from twice as many on; more would only wait.
-	connections = min(connections, 2*runtime.NumCPU())
-	return host(d.base), same(asking(request(d.base, d.token, &d.client, "", form)), connections), nil
+	steps := make([]step, min(connections, len(d.people)))
+	for i := range steps {
+		form := url.Values{"grant_type": {"password"}, "username": {d.people[i].id}, "password": {d.people[i].secret}}
+		steps[i] = asking(request(d.base, d.token, &d.client, "", form))
+	}
+	return host(d.base), steps, nil
 }
 
 // prepareIntrospection asks about a user's token, another one on each connection.
