@@ -156,7 +156,7 @@ func settleSluice(ctx context.Context, l launch) (door, error) {
 		return execute(ctx, l.dir, append(l.env, "SLUICE_DATA="+filepath.Join(l.dir, "data")), l.program, args...)
 	}
 	d := door{base: l.base, token: "/oauth/token", introspect: "/oauth/introspect", authorize: "/oauth/authorize", user: user}
-	for i := range 2 * runtime.NumCPU() {
+	for i := range 4 * runtime.NumCPU() {
 		d.people = append(d.people, credential{fmt.Sprintf("user-%d@example.com", i), "green"})
 	}
 	for _, u := range append(d.people, user) {
