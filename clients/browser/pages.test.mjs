@@ -389,6 +389,28 @@ for (const [name, options] of Object.entries(everyone)) {
   });
 }
 
+// The longest words there are must fit a small phone.
+for (const [locale, sign, allow, out] of [['de', 'Anmelden', 'Erlauben', 'Abmelden'], ['fr', 'Se connecter', 'Autoriser', 'Se déconnecter'], ['es', 'Iniciar sesión', 'Permitir', 'Cerrar sesión']]) {
+  test(`in another language: ${locale}`, async (t) => {
+    const page = await open(t, { ...phone, viewport: { width: 320, height: 640 }, locale });
+    await page.goto(authorize({ prompt: 'consent' }));
+    assert.equal(await page.evaluate(() => document.documentElement.lang), locale);
+    await shot(page, `login-${locale}`);
+    await page.locator('#email').fill('kermit@example.com');
+    await page.locator('#password').fill('kermit');
+    await page.getByRole('button', { name: sign }).click();
+    await page.getByRole('button', { name: allow }).waitFor();
+    await shot(page, `consent-${locale}`);
+    await page.goto(server.url + '/device');
+    await shot(page, `device-${locale}`);
+    await page.goto(server.url + '/logout');
+    await shot(page, `logout-${locale}`);
+    await page.getByRole('button', { name: out }).click();
+    await page.locator('.done').waitFor();
+    await shot(page, `loggedout-${locale}`);
+  });
+}
+
 test('form_post, with and without JavaScript', async (t) => {
   for (const javaScriptEnabled of [true, false]) {
     const page = await open(t, { ...desktop, javaScriptEnabled });

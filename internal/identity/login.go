@@ -18,11 +18,15 @@ func (s *Service) Register(mux *http.ServeMux) {
 }
 
 // LoginURL is the address of the login page that comes back to next. hint is the
-// login that is filled in already; it may be empty.
-func (s *Service) LoginURL(next, hint string) string {
+// login that is filled in already, locales the ui_locales of the request; both may
+// be empty.
+func (s *Service) LoginURL(next, hint, locales string) string {
 	query := url.Values{"next": {next}}
 	if hint != "" {
 		query.Set("login_hint", cut(hint, maxText))
+	}
+	if locales != "" {
+		query.Set("ui_locales", cut(locales, maxText))
 	}
 	return "/login?" + query.Encode()
 }

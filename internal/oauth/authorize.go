@@ -127,7 +127,7 @@ func (s *Service) needLogin(w http.ResponseWriter, r *http.Request, v *visit) {
 		s.sendError(w, r, v.request, err)
 		return
 	}
-	http.Redirect(w, r, s.users.LoginURL(v.address(), v.request.Hint), http.StatusSeeOther)
+	http.Redirect(w, r, s.users.LoginURL(v.address(), v.request.Hint, v.request.Locales), http.StatusSeeOther)
 }
 
 func (s *Service) needConsent(w http.ResponseWriter, r *http.Request, v *visit) {
@@ -144,13 +144,13 @@ func (s *Service) needConsent(w http.ResponseWriter, r *http.Request, v *visit) 
 		s.sendError(w, r, v.request, err)
 		return
 	}
-	s.pages.Write(w, r, http.StatusOK, view)
+	s.pages.Write(w, page.WithLocales(r, v.request.Locales), http.StatusOK, view)
 }
 
 // question puts into words what the user is asked.
 func (s *Service) question(v *visit) (view page.Consent, err error) {
 	view = page.Consent{Client: v.client.Title(), ClientID: v.client.ID, User: v.session.User.FullName(), Email: v.session.User.Email,
-		Request: v.id, UserCode: v.request.UserCode, Switch: s.users.LoginURL(v.address(), ""), PolicyURI: v.client.PolicyURI, TermsURI: v.client.TermsURI}
+		Request: v.id, UserCode: v.request.UserCode, Switch: s.users.LoginURL(v.address(), "", v.request.Locales), PolicyURI: v.client.PolicyURI, TermsURI: v.client.TermsURI}
 	if u, err := url.Parse(v.request.RedirectURI); err == nil {
 		view.RedirectHost = u.Host
 		if u.Host == "" {

@@ -175,7 +175,7 @@ func TestConsent(t *testing.T) {
 	web := authorize("client_id", "web", "response_type", "code", "scope", "read")
 	b.Open(t, web)
 	b.SignIn(t, kermit, password)
-	if !strings.Contains(b.Page.Body, `Allow <span class="name">web</span> to act for you?`) || !strings.Contains(b.Page.Body, "See your tasks") || !strings.Contains(b.Page.Body, kermit) {
+	if !strings.Contains(b.Page.Body, "Allow web to act for you?") || !strings.Contains(b.Page.Body, "See your tasks") || !strings.Contains(b.Page.Body, kermit) {
 		t.Fatalf("no consent page: %s", b.Page.Body)
 	}
 	if away := b.Submit(t, "decision", "deny"); away == nil || away.Query().Get("error") != "access_denied" {

@@ -162,6 +162,7 @@ func (s *Service) enterUserCode(w http.ResponseWriter, r *http.Request) {
 	case err != nil:
 		s.pages.Fault(w, r, err)
 	default:
+		v.request.Locales = page.Locales(r)
 		s.dispatch(w, r, v)
 	}
 }

@@ -23,7 +23,7 @@ type logoutMetadata struct {
 }
 
 func newLogoutMetadata(base string) logoutMetadata {
-	return logoutMetadata{EndSession: base + logoutPath, Backchannel: true, BackchannelSession: true, Locales: []string{"en"}}
+	return logoutMetadata{EndSession: base + logoutPath, Backchannel: true, BackchannelSession: true, Locales: page.Languages}
 }
 
 const (

@@ -26,6 +26,7 @@ type request struct {
 	Prompt       string    `json:"prompt,omitempty"`  // none, login or consent
 	MaxAge       *int64    `json:"max_age,omitempty"` // seconds since the user's last sign-in
 	Hint         string    `json:"login_hint,omitempty"`
+	Locales      string    `json:"ui_locales,omitempty"` // the languages of the pages
 	Begun        time.Time `json:"begun"`
 
 	Claims    *claimsRequest  `json:"claims,omitempty"`                // OpenID Connect Core §5.5
@@ -200,6 +201,9 @@ func (r *request) checkChallenge(c *Client, f form) error {
 // checkOpenID reads what OpenID Connect Core §3.1.2.1 adds.
 func (r *request) checkOpenID(c *Client, f form) error {
 	r.Nonce, r.Hint = f["nonce"], f["login_hint"]
+	if len(f["ui_locales"]) <= maxState {
+		r.Locales = f["ui_locales"]
+	}
 	if slices.Contains(r.ResponseType, "id_token") && r.Nonce == "" {
 		return invalidRequest("response_type id_token needs a nonce")
 	}

@@ -23,7 +23,7 @@ func (s *Service) send(w http.ResponseWriter, r *http.Request, req *request, val
 	w.Header().Set("Referrer-Policy", "no-referrer")
 	switch req.ResponseMode {
 	case "form_post":
-		s.pages.Write(w, r, http.StatusOK, page.FormPost{Action: req.RedirectURI, Fields: fields(values)})
+		s.pages.Write(w, page.WithLocales(r, req.Locales), http.StatusOK, page.FormPost{Action: req.RedirectURI, Fields: fields(values)})
 	case "fragment":
 		w.Header().Set("Location", req.RedirectURI+"#"+values.Encode())
 		w.WriteHeader(http.StatusSeeOther)

@@ -32,10 +32,11 @@ type Config struct {
 
 // Pages writes views. It is safe for concurrent use.
 type Pages struct {
-	cfg       Config
-	templates map[string]*template.Template
-	files     map[string]file // by address
-	cross     *http.CrossOriginProtection
+	cfg        Config
+	templates  map[string]map[string]*template.Template // by language and name
+	catalogues map[string]*catalogue                    // by language
+	files      map[string]file                          // by address
+	cross      *http.CrossOriginProtection
 }
 
 type file struct {
@@ -45,7 +46,8 @@ type file struct {
 
 // New parses the templates and the static files.
 func New(cfg Config) (*Pages, error) {
-	p := &Pages{cfg: cfg, templates: map[string]*template.Template{}, files: map[string]file{}, cross: http.NewCrossOriginProtection()}
+	p := &Pages{cfg: cfg, templates: map[string]map[string]*template.Template{}, catalogues: map[string]*catalogue{}, files: map[string]file{},
+		cross: http.NewCrossOriginProtection()}
 	style, err := p.addFile("style.css", "text/css; charset=utf-8")
 	if err != nil {
 		return nil, err
@@ -54,17 +56,22 @@ func New(cfg Config) (*Pages, error) {
 	if err != nil {
 		return nil, err
 	}
-	functions := template.FuncMap{
-		"style":  func() string { return style },
-		"script": func() string { return script },
-		"words":  words,
-	}
-	for _, name := range []string{"login", "consent", "device", "devicedone", "logout", "loggedout", "error", "formpost", "home", "callback"} {
-		t, err := template.New("layout.html").Funcs(functions).ParseFS(templates, "templates/layout.html", "templates/"+name+".html")
+	for _, lang := range Languages {
+		c, err := readCatalogue(lang)
 		if err != nil {
-			return nil, fmt.Errorf("parsing the page %s: %w", name, err)
+			return nil, err
 		}
-		p.templates[name] = t
+		functions := c.functions()
+		functions["style"] = func() string { return style }
+		functions["script"] = func() string { return script }
+		p.catalogues[lang], p.templates[lang] = c, map[string]*template.Template{}
+		for _, name := range []string{"login", "consent", "device", "devicedone", "logout", "loggedout", "error", "formpost", "home", "callback"} {
+			t, err := template.New("layout.html").Funcs(functions).ParseFS(templates, "templates/layout.html", "templates/"+name+".html")
+			if err != nil {
+				return nil, fmt.Errorf("parsing the page %s: %w", name, err)
+			}
+			p.templates[lang][name] = t
+		}
 	}
 	return p, nil
 }
@@ -102,7 +109,8 @@ func (p *Pages) Static() http.Handler {
 // View is a page's content; this package's exported structs are the views.
 type View interface {
 	name() string
-	title() string
+	// title is a text of the catalogues and what stands for {1} in it.
+	title() (text string, names []string)
 }
 
 // frame is what the layout sees.
@@ -112,11 +120,20 @@ type frame struct {
 	FormToken string
 	RequestID string
 	Script    bool
+	Lang      string // of the page's words
+	Locales   string // what the request asked for; goes on with every form
 }
 
-// Write answers with a view. Forms in it carry the browser's form token.
+// Write answers with a view in the user's language. Forms in it carry the browser's
+// form token.
 func (p *Pages) Write(w http.ResponseWriter, r *http.Request, status int, v View) {
-	f := frame{View: v, Title: v.title(), RequestID: w.Header().Get("X-Request-Id")}
+	lang := language(r)
+	switch v.(type) {
+	case Home, DemoCallback: // for developers, in English alone
+		lang = Languages[0]
+	}
+	text, names := v.title()
+	f := frame{View: v, Title: p.catalogues[lang].text(text, names...), RequestID: w.Header().Get("X-Request-Id"), Lang: lang, Locales: Locales(r)}
 	switch v.(type) {
 	case Login, Consent, Device, LogoutConfirm:
 		f.FormToken = p.formToken(w, r)
@@ -124,12 +141,13 @@ func (p *Pages) Write(w http.ResponseWriter, r *http.Request, status int, v View
 		f.Script = true
 	}
 	var body bytes.Buffer
-	if err := p.templates[v.name()].Execute(&body, f); err != nil {
+	if err := p.templates[lang][v.name()].Execute(&body, f); err != nil {
 		p.cfg.Log.ErrorContext(r.Context(), "writing a page", "page", v.name(), "error", err)
 		http.Error(w, "Something went wrong here. It has been logged.", http.StatusInternalServerError)
 		return
 	}
 	p.headers(w.Header(), v)
+	w.Header().Set("Content-Language", lang)
 	w.WriteHeader(status)
 	_, _ = w.Write(body.Bytes())
 }

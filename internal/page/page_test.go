@@ -71,7 +71,7 @@ func TestEveryPageIsEscapedAndGuarded(t *testing.T) {
 
 func TestNamesInWords(t *testing.T) {
 	t.Parallel()
-	for name, want := range map[string]string{"creditorName": "Creditor name", "payment_initiation": "Payment initiation", "iban": "Iban", "locations": "Where", "given-name": "Given name",
+	for name, want := range map[string]string{"creditorName": "Creditor name", "payment_initiation": "Payment initiation", "iban": "Iban", "given-name": "Given name",
 		"accountIBAN": "Account iBAN", "from2to3": "From2to3", "1": "1", "": "", "https://example.com/type": "https://example.com/type", "naïve": "naïve", "<b>": "<b>"} {
 		if got := words(name); got != want {
 			t.Errorf("%q is %q in words, want %q", name, got, want)

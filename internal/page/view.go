@@ -129,18 +129,18 @@ func (FormPost) name() string      { return "formpost" }
 func (Home) name() string          { return "home" }
 func (DemoCallback) name() string  { return "callback" }
 
-func (Login) title() string     { return "Sign in" }
-func (v Consent) title() string { return "Allow " + v.Client + "?" }
-func (Device) title() string    { return "Connect a device" }
-func (v DeviceDone) title() string {
+func (Login) title() (string, []string)     { return "Sign in", nil }
+func (v Consent) title() (string, []string) { return "Allow {1}?", []string{v.Client} }
+func (Device) title() (string, []string)    { return "Connect a device", nil }
+func (v DeviceDone) title() (string, []string) {
 	if v.Allowed {
-		return "Your device is connected"
+		return "Your device is connected", nil
 	}
-	return "Your device was not connected"
+	return "Your device was not connected", nil
 }
-func (LogoutConfirm) title() string { return "Sign out" }
-func (LoggedOut) title() string     { return "Signed out" }
-func (v Error) title() string       { return v.Title }
-func (FormPost) title() string      { return "One moment" }
-func (Home) title() string          { return "Sluice" }
-func (DemoCallback) title() string  { return "Back at the application" }
+func (LogoutConfirm) title() (string, []string) { return "Sign out", nil }
+func (LoggedOut) title() (string, []string)     { return "Signed out", nil }
+func (v Error) title() (string, []string)       { return v.Title, nil }
+func (FormPost) title() (string, []string)      { return "One moment", nil }
+func (Home) title() (string, []string)          { return "Sluice", nil }
+func (DemoCallback) title() (string, []string)  { return "Back at the application", nil }

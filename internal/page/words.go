@@ -18,9 +18,6 @@ var common = map[string]string{
 // words writes a program's name for people: creditorName and creditor_name become
 // "Creditor name". A name that is made otherwise stays as it is.
 func words(name string) string {
-	if text := common[name]; text != "" {
-		return text
-	}
 	var b strings.Builder
 	small := false // the last letter was small: a capital begins a word
 	for i, r := range name {
