@@ -63,6 +63,8 @@ func TestATokenIsItsUser(t *testing.T) {
 }
 
 // js-api 7 refreshes by Basic with an id and nothing behind it.
+//
+// Lesson L20, js-api
 func TestRefreshByBasicWithoutASecret(t *testing.T) {
 	t.Parallel()
 	own := spa
@@ -89,6 +91,7 @@ func TestRefreshByBasicWithoutASecret(t *testing.T) {
 // else does.
 //
 // Requirement R268, APS §fetch
+// Lesson L21, Chromium: a hidden Origin is tolerated when the form's own proof is right
 func TestSignInWithAHiddenOrigin(t *testing.T) {
 	t.Parallel()
 	srv := newServer(t)

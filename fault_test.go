@@ -77,6 +77,7 @@ func TestTroubleAtCheckToken(t *testing.T) {
 //
 // Requirement R038, RFC 6749 §4.1.2.1
 // Requirement R103, RFC 7009 §2.2.1 MUST: a revocation that could not be kept is 503, never 200
+// Lesson L16, CVE-2020-15223: a revocation that could not be kept is never answered with 200
 func TestDatabaseGone(t *testing.T) {
 	t.Parallel()
 	for name, lose := range map[string]func(*testing.T, *sluicetest.Server){"closed": closeDatabase, "dropped": dropDatabase} {
@@ -172,6 +173,8 @@ func TestRemovedDatabaseFile(t *testing.T) {
 	}
 }
 
+// Requirement X14, RFC 9700 §4.13 own: a path that can be read in two ways is refused
+// Lesson L13, CVE-2022-25237: paths that can be read in two ways are refused
 func TestAmbiguousAddressesAreRefused(t *testing.T) {
 	t.Parallel()
 	srv := newServer(t)

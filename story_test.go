@@ -234,6 +234,8 @@ func TestOwnValidator(t *testing.T) {
 }
 
 // Requirement R129, RFC 7662 §4 MUST: expired, revoked and ended tokens are inactive, whatever ended them
+// Requirement X11, RFC 9700 §4.14 own: a disabled user's tokens, refresh tokens and sessions end at once
+// Lesson L12, CVE-2025-64521: a disabled user loses tokens, sessions and refresh tokens
 func TestDisabledUserIsOutAtOnce(t *testing.T) {
 	t.Parallel()
 	srv := newServer(t)

@@ -126,6 +126,9 @@ func shown(a sluicetest.Answer, name string) string {
 // Wherever one can guess: five tries, then 429 for everybody, the right secret and
 // unknown names included, without a hash; known and unknown names cannot be told
 // apart.
+//
+// Requirement R006, RFC 6749 §2.3.1 MUST: guessing a client's secret is slowed down, and the answers do not differ
+// Requirement R048, RFC 6749 §4.3.2 MUST: guessing a user's password is slowed down, from many addresses too
 func TestGuessing(t *testing.T) {
 	t.Parallel()
 	for name, e := range entries {
@@ -168,6 +171,8 @@ func TestGuessing(t *testing.T) {
 
 // A generated secret is not counted when it is right: it costs no statement more,
 // works while others guess, and a wrong one looks as that of an unknown client.
+//
+// Requirement R006, RFC 6749 §2.3.1
 func TestGeneratedSecret(t *testing.T) {
 	t.Parallel()
 	srv, _ := guardedServer(t)
@@ -203,6 +208,8 @@ func TestGeneratedSecret(t *testing.T) {
 
 // golang.org/x/oauth2 tries the header first and then the body: who knows the secret
 // is not counted as guessing for that.
+//
+// Lesson L19, x/oauth2: trying the header first and then the body is no guess
 func TestSecretInTheWrongWay(t *testing.T) {
 	t.Parallel()
 	srv, _ := guardedServer(t, sluicetest.Client(sluice.NewClient{Secret: "a secret", Client: sluice.Client{ID: "post", GrantTypes: []string{"client_credentials"},
@@ -221,6 +228,8 @@ func TestSecretInTheWrongWay(t *testing.T) {
 }
 
 // RFC 8628 §5.1: user codes that people can type can be guessed.
+//
+// Requirement R159, RFC 8628 §5.1
 func TestGuessingUserCodes(t *testing.T) {
 	t.Parallel()
 	srv, h := guardedServer(t)
@@ -252,6 +261,8 @@ func TestGuessingUserCodes(t *testing.T) {
 }
 
 // Two servers on one database count together.
+//
+// Requirement R048, RFC 6749 §4.3.2
 func TestServersShareCounts(t *testing.T) {
 	t.Parallel()
 	first, h := guardedServer(t)

@@ -277,6 +277,8 @@ func TestRoutes(t *testing.T) {
 
 // A cached token is checked against each route's own needs: facts are remembered,
 // never verdicts.
+//
+// Lesson L11, CVE-2021-32701: a remembered token is checked against each route's own scopes
 func TestCachedFactsMeetEachRoute(t *testing.T) {
 	t.Parallel()
 	srv, err := bearer.New(bearer.Config{Validator: bearer.Cached(bearertest.Tokens{"good": {Scopes: []string{"read"}}}), Log: slog.New(slog.DiscardHandler)})

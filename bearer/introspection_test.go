@@ -86,10 +86,11 @@ func TestIntrospectionAnswers(t *testing.T) {
 		"more behind":             {fixed(200, jsonType, `{"active":true} {}`), "", false},
 		"cut":                     {fixed(200, jsonType, `{"active":true`), "", false},
 		"not UTF-8":               {fixed(200, jsonType, "{\"active\":true,\"username\":\"\xff\"}"), "", false},
-		"username is a number":    {fixed(200, jsonType, `{"active":true,"username":5}`), "", false},
-		"exp is text":             {fixed(200, jsonType, `{"active":true,"exp":"tomorrow"}`), "", false},
-		"exp is far":              {fixed(200, jsonType, `{"active":true,"exp":1e300}`), "", false},
-		"huge":                    {fixed(200, jsonType, `{"active":true,"x":"`+strings.Repeat("x", 70_000)+`"}`), "", false},
+		// Lesson L22, mod_auth_openidc: username is text
+		"username is a number": {fixed(200, jsonType, `{"active":true,"username":5}`), "", false},
+		"exp is text":          {fixed(200, jsonType, `{"active":true,"exp":"tomorrow"}`), "", false},
+		"exp is far":           {fixed(200, jsonType, `{"active":true,"exp":1e300}`), "", false},
+		"huge":                 {fixed(200, jsonType, `{"active":true,"x":"`+strings.Repeat("x", 70_000)+`"}`), "", false},
 		"redirect": {func(w http.ResponseWriter, r *http.Request) {
 			if r.URL.Path == "/elsewhere" {
 				t.Error("the redirect was followed")

@@ -193,6 +193,7 @@ func TestJWTs(t *testing.T) {
 // Keys of the wrong kind, and tokens that try to bring their own.
 //
 // Requirement R179, RFC 9068 §4 MUST: none, HMAC by a public key and keys that the token brings are refused without a fetch
+// Lesson L15, JOSE: length and parts are bounded before a JWT is read, and its alg decides nothing
 func TestForgedJWTs(t *testing.T) {
 	t.Parallel()
 	i := newIssuer(t)

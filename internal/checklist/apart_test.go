@@ -29,8 +29,3 @@ var apart = []exception{
 	{"R083", "RFC 6750", "2.3", "SHOULD", "answers to tokens in the query are marked private", notOffered,
 		"tokens in the query are never taken, and nothing switches them on"},
 }
-
-// notYet are rules that nothing settles yet.
-var notYet = []string{
-	"R006", "R048",
-}

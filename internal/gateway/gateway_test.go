@@ -78,6 +78,8 @@ func TestRoutesForwardWhatTheyMatch(t *testing.T) {
 	}
 }
 
+// Requirement X14, RFC 9700 §4.13
+// Lesson L13, CVE-2022-25237
 func TestAmbiguousPathsAreRefused(t *testing.T) {
 	t.Parallel()
 	g, _ := setup(t, Route{Name: "bpm", Path: "/bpm", URL: "UP"})
@@ -92,6 +94,7 @@ func TestAmbiguousPathsAreRefused(t *testing.T) {
 }
 
 // Requirement R235, RFC 9700 §4.13 MUST: who calls is told upstream by the gateway alone, however the header is spelt
+// Lesson L14, CVE-2025-64484: identity headers are stripped in every spelling
 func TestIdentityHeadersComeFromTheTokenAlone(t *testing.T) {
 	t.Parallel()
 	g, seen := setup(t, Route{Name: "bpm", Path: "/bpm", URL: "UP"})

@@ -271,6 +271,7 @@ func TestBasic(t *testing.T) {
 	}
 }
 
+// Lesson L04, session fixation: a sign-in gives the session a new id
 func TestSessions(t *testing.T) {
 	t.Parallel()
 	now := time.Now()

@@ -51,6 +51,8 @@ func TestRequestsWithoutATrustedAddressEndOnAPage(t *testing.T) {
 // Requirement R215, RFC 9700 §2.1 MUST: redirection URIs are compared exactly, but for a loopback port that was left open
 // Requirement R240, OAuth 2.1 §2.3.1 MUST: a registered address plus anything is another one
 // Requirement R249, OAuth 2.1 §8.4.2
+// Requirement X08, RFC 8252 §7.3 MUST: only a loopback address may come with another port
+// Lesson L07, CVE-2023-6291: redirection URIs are compared byte for byte, without wildcards
 func TestRedirectURIsThatOnlyLookAlike(t *testing.T) {
 	t.Parallel()
 	const known = "https://app.example.com/cb?x=1"
@@ -124,13 +126,14 @@ func TestErrorsThatAreToldToTheClient(t *testing.T) {
 		// Requirement R111, RFC 7636 §4.4.1 MUST: an unknown method is invalid_request
 		"unknown method": {[]string{"client_id", "web", "response_type", "code", "code_challenge", s256, "code_challenge_method", "S512"}, "invalid_request", false},
 		// Requirement R107, RFC 7636 §4.2
-		"padded challenge":           {[]string{"client_id", "web", "response_type", "code", "code_challenge", s256 + "=", "code_challenge_method", "S256"}, "invalid_request", false},
-		"method without challenge":   {[]string{"client_id", "web", "response_type", "code", "code_challenge_method", "S256"}, "invalid_request", false},
-		"token in the query":         {[]string{"client_id", "web", "response_type", "token", "response_mode", "query"}, "invalid_request", true},
-		"unknown response mode":      {[]string{"client_id", "web", "response_type", "code", "response_mode", "carrier-pigeon"}, "invalid_request", false},
-		"id_token without nonce":     {[]string{"client_id", "web", "response_type", "id_token", "scope", "openid"}, "invalid_request", true},
-		"id_token without openid":    {[]string{"client_id", "web", "response_type", "id_token", "scope", "read", "nonce", "n"}, "invalid_scope", true},
-		"request object":             {[]string{"client_id", "web", "response_type", "code", "request", "x.y.z"}, "invalid_request_object", false},
+		"padded challenge":         {[]string{"client_id", "web", "response_type", "code", "code_challenge", s256 + "=", "code_challenge_method", "S256"}, "invalid_request", false},
+		"method without challenge": {[]string{"client_id", "web", "response_type", "code", "code_challenge_method", "S256"}, "invalid_request", false},
+		"token in the query":       {[]string{"client_id", "web", "response_type", "token", "response_mode", "query"}, "invalid_request", true},
+		"unknown response mode":    {[]string{"client_id", "web", "response_type", "code", "response_mode", "carrier-pigeon"}, "invalid_request", false},
+		"id_token without nonce":   {[]string{"client_id", "web", "response_type", "id_token", "scope", "openid"}, "invalid_request", true},
+		"id_token without openid":  {[]string{"client_id", "web", "response_type", "id_token", "scope", "read", "nonce", "n"}, "invalid_scope", true},
+		"request object":           {[]string{"client_id", "web", "response_type", "code", "request", "x.y.z"}, "invalid_request_object", false},
+		// Lesson L08, CVE-2020-10770: the server fetches nothing that a request names
 		"request_uri":                {[]string{"client_id", "web", "response_type", "code", "request_uri", "https://evil.example.com/"}, "request_uri_not_supported", false},
 		"none with login":            {[]string{"client_id", "web", "response_type", "code", "prompt", "none login"}, "invalid_request", false},
 		"unknown prompt":             {[]string{"client_id", "web", "response_type", "code", "prompt", "dance"}, "invalid_request", false},
@@ -206,6 +209,8 @@ func TestConsent(t *testing.T) {
 }
 
 // CVE-2018-15758: the form says yes or no, and nothing about what to.
+//
+// Lesson L02, CVE-2018-15758: consent reads the stored request alone
 func TestConsentReadsOnlyTheStoredRequest(t *testing.T) {
 	t.Parallel()
 	srv := setup(t)
@@ -224,6 +229,8 @@ func TestConsentReadsOnlyTheStoredRequest(t *testing.T) {
 
 // A stored request belongs to the browser that began it, gives one answer, and
 // ends.
+//
+// Lesson L03, CVE-2022-39222: each step of a sign-in belongs to the browser that began it
 func TestStoredRequestsAreBound(t *testing.T) {
 	t.Parallel()
 	c := newClock()

@@ -110,7 +110,7 @@ func TestDisabledPublicClient(t *testing.T) {
 	}
 	b := srv.Browser(t)
 	b.Open(t, "/device")
-	if b.Submit(t, "user_code", waits.Text("user_code")); b.Page.Status != 400 || !contains(b.Page.Body, "No device waits") {
+	if b.Submit(t, "user_code", waits.Text("user_code")); b.Page.Status != 400 || !contains(b.Page.Body, "This code is not known") {
 		t.Errorf("the device's page: %d", b.Page.Status)
 	}
 	setActive(t, srv, "tv", true)

@@ -173,6 +173,8 @@ func TestDeviceRefused(t *testing.T) {
 
 // A remembered consent is none for a device: somebody else may have begun it (RFC
 // 8628 §5.4).
+//
+// Requirement X09, RFC 8628 §5.4 own: a device's question is asked each time, and answered in the browser that it was shown in
 func TestADeviceIsAlwaysAskedAbout(t *testing.T) {
 	t.Parallel()
 	srv := setup(t, client("tv", "", func(c *sluice.Client) { tv(c); c.SkipConsent = true }))
@@ -191,6 +193,8 @@ func TestADeviceIsAlwaysAskedAbout(t *testing.T) {
 
 // The form is of no use to other sites (CSRF), nor is one browser's question to
 // another browser.
+//
+// Requirement X09, RFC 8628 §5.4
 func TestADevicesQuestionIsBoundToItsBrowser(t *testing.T) {
 	t.Parallel()
 	srv := setup(t, client("tv", "", tv))

@@ -83,6 +83,7 @@ func TestTokenExchange(t *testing.T) {
 // CVE-2022-1245, RFC 8693 §5: nothing is gained by an exchange.
 //
 // Requirement R168, RFC 8693 §2.1 own: an exchange gains neither scope nor time, and only registered clients exchange
+// Lesson L10, CVE-2022-1245: a token exchange gains nothing
 func TestExchangeGainsNothing(t *testing.T) {
 	t.Parallel()
 	srv := setup(t, broker(nil), client("greedy", "secret", func(c *sluice.Client) {

@@ -47,6 +47,7 @@ func TestGuardLetsOnlyPublicAddressesThrough(t *testing.T) {
 	}
 }
 
+// Lesson L08, CVE-2020-10770
 func TestFetchGoesNowhereInside(t *testing.T) {
 	t.Parallel()
 	var calls atomic.Int32

@@ -75,6 +75,7 @@ func FuzzRedirectURI(f *testing.F) {
 
 // Requirement R112, RFC 7636 §4.5
 // Requirement R218, RFC 9700 §2.1.1
+// Lesson L05, CVE-2024-22258
 func FuzzVerifier(f *testing.F) {
 	f.Add(strings.Repeat("a", 43), "x")
 	f.Add("dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk", "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM") // RFC 7636 appendix B
@@ -113,6 +114,7 @@ func TestSeal(t *testing.T) {
 // Requirement R019, RFC 6749 §3.1.2.2
 // Requirement R216, RFC 9700 §2.1 MUST NOT: plain http is registered for this machine alone
 // Requirement R227, RFC 9700 §4.1.3 MUST: a redirection URI with a wildcard is not registered
+// Lesson L07, CVE-2023-6291
 func TestRegistrationsAreChecked(t *testing.T) {
 	t.Parallel()
 	good := Client{ID: "app", GrantTypes: []string{AuthorizationCode}, RedirectURIs: []string{"https://a.example.com/cb"}, Scopes: []string{"read"}, secret: "x"}

@@ -193,6 +193,7 @@ func TestUserInfo(t *testing.T) {
 // Requirement R144, RFC 8414 §3.2
 // Requirement R147, RFC 8414 §2 own: Host and forwarding headers do not change the document
 // Requirement R250, RFC 9728 §2 REQUIRED: resource is the API's own identifier
+// Lesson L18, openid-client
 func TestMetadata(t *testing.T) {
 	t.Parallel()
 	srv := setup(t)

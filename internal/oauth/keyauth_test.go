@@ -54,6 +54,7 @@ func asserted(text string, pairs ...string) url.Values {
 //
 // Requirement R225, RFC 9700 §2.5
 // Requirement R241, OAuth 2.1 §2.4 MUST NOT: a client proves itself in one way
+// Requirement X04, RFC 7523 §3 MUST: an assertion for another server, by another key or of another time proves nothing
 func TestPrivateKeyJWT(t *testing.T) {
 	t.Parallel()
 	key, other := bearertest.NewKey(t, "ES256"), bearertest.NewKey(t, "ES256")
@@ -136,6 +137,9 @@ func TestAssertionsOfTheWrongAlgorithm(t *testing.T) {
 }
 
 // CVE-2020-5300: an assertion counts once, also when many send it at a time.
+//
+// Requirement X03, RFC 7523 §3 MUST: a client's assertion counts once, in parallel too
+// Lesson L06, CVE-2020-5300: an assertion's id is remembered
 func TestAnAssertionCountsOnce(t *testing.T) {
 	t.Parallel()
 	key := bearertest.NewKey(t, "ES256")
@@ -206,6 +210,8 @@ func certificates(t *testing.T, a *authority, proxies ...string) sluicetest.Opti
 
 // RFC 8705 §2.1: the certificate must be signed by an authority of ours and have
 // the one name that is registered.
+//
+// Requirement X07, RFC 8705 §2.1 MUST: a certificate proves its own name alone, and a stranger's header proves nothing
 func TestTLSClientAuth(t *testing.T) {
 	t.Parallel()
 	ca, foreign := newAuthority(t), newAuthority(t)
@@ -254,6 +260,8 @@ func TestTLSClientAuth(t *testing.T) {
 }
 
 // From anybody but a known proxy the header proves nothing.
+//
+// Requirement X07, RFC 8705 §2.1
 func TestACertificateHeaderOfAStranger(t *testing.T) {
 	t.Parallel()
 	ca := newAuthority(t)

@@ -199,6 +199,8 @@ func TestLogoutAsksWhenTheHintIsNotOfThisSession(t *testing.T) {
 
 // The question is answered by its own form alone (CSRF), and only what was checked
 // is done.
+//
+// Requirement X10, RFC 6749 §10.12 own: signing out is confirmed by the form's own token
 func TestLogoutConfirmationCannotBeForged(t *testing.T) {
 	t.Parallel()
 	srv := setup(t, webApp("one", nil))

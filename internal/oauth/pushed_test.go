@@ -141,6 +141,8 @@ func object(srv *sluicetest.Server, id string, changes bearertest.Claims) bearer
 }
 
 // RFC 9101 §6: what is signed counts, and nothing beside it.
+//
+// Requirement X06, RFC 9101 §10.2 own: a request object gives one answer
 func TestRequestObjects(t *testing.T) {
 	t.Parallel()
 	key := bearertest.NewKey(t, "ES256")
@@ -166,6 +168,7 @@ func TestRequestObjects(t *testing.T) {
 	}
 }
 
+// Requirement X05, RFC 9101 §6 MUST: a request object of another key, client, server or time is refused
 func TestRequestObjectsThatAreRefused(t *testing.T) {
 	t.Parallel()
 	key, other := bearertest.NewKey(t, "ES256"), bearertest.NewKey(t, "ES256")

@@ -386,6 +386,7 @@ func TestEverySecretHas256Bits(t *testing.T) {
 // A script or a line break in any parameter comes out as nothing but text.
 //
 // Requirement R075, RFC 6749 §10.14 MUST: scripts and line breaks in parameters come out of no answer
+// Lesson L01, CVE-2016-4977
 func TestParametersAreNotReflected(t *testing.T) {
 	t.Parallel()
 	srv := setup(t)
@@ -465,6 +466,7 @@ func TestNoInputBreaksTheServer(t *testing.T) {
 // by the old clock is dead again when it is back.
 //
 // Requirement R055, RFC 6749 §5.1
+// Requirement X12, RFC 6749 §5.1 own: lifetimes are right over a clock that steps
 func TestLifetimesOverAClockStep(t *testing.T) {
 	t.Parallel()
 	c := newClock()

@@ -50,6 +50,7 @@ func TestWhatRevokesNothing(t *testing.T) {
 	}
 }
 
+// Lesson L17, simple-oauth2, oidc-client-ts: a revocation is answered with an empty JSON object
 func TestRevocationCountsAtOnce(t *testing.T) {
 	t.Parallel()
 	srv := setup(t)

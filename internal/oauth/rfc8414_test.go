@@ -114,6 +114,7 @@ func TestTheMetadataIsTrue(t *testing.T) {
 // What a request says about the host changes nothing.
 //
 // Requirement R147, RFC 8414 §2
+// Lesson L18, openid-client: the metadata names S256 and does not follow the Host header
 func TestTheMetadataComesFromTheConfiguration(t *testing.T) {
 	t.Parallel()
 	srv := setup(t)

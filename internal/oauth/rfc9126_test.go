@@ -7,6 +7,7 @@ import (
 )
 
 // Requirement R194, RFC 9126 §2.3
+// Requirement X13, RFC 7662 §2.1 own: what is larger than a form may be is refused
 func TestPushingByOtherMeans(t *testing.T) {
 	t.Parallel()
 	srv := setup(t)

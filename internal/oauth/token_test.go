@@ -113,6 +113,7 @@ func TestTheSameAnswerForAWrongPasswordAndAnUnknownUser(t *testing.T) {
 	}
 }
 
+// Lesson L20, js-api: an empty secret is none, and a refresh may come without a client
 func TestTokenRequestsThatAreAccepted(t *testing.T) {
 	t.Parallel()
 	srv := setup(t)
@@ -215,6 +216,7 @@ func TestOnlyPostIsAnswered(t *testing.T) {
 // Requirement R114, RFC 7636 §4.6 own: a failed verification uses the code up
 // Requirement R217, RFC 9700 §2.1.1 MUST: any client may use PKCE, and then has to
 // Requirement R230, RFC 9700 §4.5 MUST: a stolen code is of no use at another client or without its verifier
+// Lesson L05, CVE-2024-22258: a challenge without verifier and a verifier without challenge are errors for every client
 func TestCodesAreBound(t *testing.T) {
 	t.Parallel()
 	srv := setup(t, client("two", "secret", func(c *sluice.Client) { c.RedirectURIs = []string{callback, callback + "?x=1"} }))
@@ -446,6 +448,7 @@ func together(n int, fn func() int) map[int]int {
 }
 
 // Requirement R244, OAuth 2.1 §4.1.3 MUST: of parallel redemptions one succeeds
+// Requirement X01, RFC 6749 §10.5 own: of fifty parallel redemptions of a code one succeeds
 func TestFiftyRedeemOneCode(t *testing.T) {
 	t.Parallel()
 	srv := setup(t)
@@ -458,6 +461,7 @@ func TestFiftyRedeemOneCode(t *testing.T) {
 	}
 }
 
+// Requirement X02, RFC 9700 §4.14.2 own: fifty parallel refreshes with one token give one successor
 func TestFiftyRefreshWithOneToken(t *testing.T) {
 	t.Parallel()
 	for name, grace := range map[string]time.Duration{"with grace": 10 * time.Second, "without": 0} {

@@ -37,6 +37,7 @@ func views() []View {
 // Requirement R228, RFC 9700 §4.2.4 SHOULD: pages load nothing from elsewhere and tell nobody where they were
 // Requirement R239, RFC 9700 §4.16 MUST: the content security policy forbids framing
 // Requirement R074, RFC 6749 §10.13
+// Lesson L01, CVE-2016-4977: nothing that is sent is evaluated again on a page
 func TestEveryPageIsEscapedAndGuarded(t *testing.T) {
 	t.Parallel()
 	p := setup(t, true)

@@ -134,6 +134,8 @@ func TestFailuresAreForgotten(t *testing.T) {
 
 // However many come at once, five are checked, on every process of the database
 // together.
+//
+// Lesson L09, CVE-2024-4629: a guess is counted before it is checked, also when many come at once
 func TestParallelGuesses(t *testing.T) {
 	t.Parallel()
 	db := storetest.Open(t)
