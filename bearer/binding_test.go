@@ -18,7 +18,6 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -27,25 +26,6 @@ import (
 	"github.com/sluicehq/sluice/bearer"
 	"github.com/sluicehq/sluice/bearer/bearertest"
 )
-
-type testClock struct {
-	mu sync.Mutex
-	at time.Time
-}
-
-func newClock() *testClock { return &testClock{at: time.Now()} }
-
-func (c *testClock) Now() time.Time {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.at
-}
-
-func (c *testClock) Move(d time.Duration) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.at = c.at.Add(d)
-}
 
 func hashOf(token string) string {
 	sum := sha256.Sum256([]byte(token))

@@ -3,6 +3,7 @@ package bearer
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -127,5 +128,46 @@ func TestWhoAsks(t *testing.T) {
 		if c := Cached(v.Validator); c.cfg.Prompt != v.prompt {
 			t.Errorf("%s: prompt %v", name, c.cfg.Prompt)
 		}
+	}
+}
+
+// A validator that panics is in trouble; whoever waits is told, and the next one asks
+// again.
+func TestAValidatorThatPanics(t *testing.T) {
+	t.Parallel()
+	for _, prompt := range []bool{true, false} {
+		asked := 0
+		c := NewCache(CacheConfig{Prompt: prompt, Validator: ValidatorFunc(func(context.Context, string) (*Token, error) {
+			if asked++; asked == 1 {
+				panic("oops")
+			}
+			return &Token{}, nil
+		})})
+		if got, err := c.Validate(t.Context(), "token"); got != nil || err == nil || errors.Is(err, ErrInvalid) {
+			t.Errorf("prompt %v: %v %v", prompt, got, err)
+		}
+		if _, err := c.Validate(t.Context(), "token"); err != nil || asked != 2 {
+			t.Errorf("prompt %v: the next one: %v, asked %d times", prompt, err, asked)
+		}
+	}
+}
+
+// A token that is used stays while others come and go.
+func TestWhatIsUsedStays(t *testing.T) {
+	t.Parallel()
+	asked := map[string]int{}
+	c := NewCache(CacheConfig{Size: 16, Validator: ValidatorFunc(func(_ context.Context, token string) (*Token, error) {
+		asked[token]++
+		return &Token{}, nil
+	})})
+	for n := range 500 {
+		for _, token := range []string{"used", fmt.Sprint("once-", n)} {
+			if _, err := c.Validate(t.Context(), token); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if asked["used"] != 1 || c.Stats().Size != 16 {
+		t.Errorf("asked %d times about the token that is used; %d facts", asked["used"], c.Stats().Size)
 	}
 }

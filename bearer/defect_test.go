@@ -42,7 +42,7 @@ func TestForgedTokensWithAKnownKeyFetchNothing(t *testing.T) {
 // One random key id blocks rotation for five minutes.
 func TestARandomKeyIDDoesNotBlockRotation(t *testing.T) {
 	t.Parallel()
-	as, clock := bearertest.NewServer(t), newClock()
+	as, clock := bearertest.NewServer(t), bearertest.NewClock()
 	v := newJWT(t, bearer.JWTConfig{Issuer: as.URL, Now: clock.Now})
 	random := bearertest.NewKey(t, "ES256")
 	_, _ = v.Validate(t.Context(), as.AccessToken("api", nil))
@@ -141,7 +141,7 @@ func TestTheSharedTokenIsOnlyRead(t *testing.T) {
 // A rotated key is refused for fifteen minutes.
 func TestARotatedKeyIsTakenAtOnce(t *testing.T) {
 	t.Parallel()
-	as, clock := bearertest.NewServer(t), newClock()
+	as, clock := bearertest.NewServer(t), bearertest.NewClock()
 	v := newJWT(t, bearer.JWTConfig{Issuer: as.URL, Now: clock.Now})
 	for n := range 5 {
 		if _, err := v.Validate(t.Context(), as.AccessToken("api", bearertest.Claims{"iat": clock.Now().Unix(), "exp": clock.Now().Unix() + 60})); err != nil {
@@ -172,7 +172,7 @@ func TestAHangingKeySetHoldsUpNobody(t *testing.T) {
 	t.Parallel()
 	as := bearertest.NewServer(t)
 	good := as.AccessToken("api", nil)
-	clock := newClock()
+	clock := bearertest.NewClock()
 	v := newJWT(t, bearer.JWTConfig{Issuer: as.URL, Now: clock.Now, Client: &http.Client{Timeout: 200 * time.Millisecond}})
 	if _, err := v.Validate(t.Context(), good); err != nil {
 		t.Fatal(err)
@@ -207,7 +207,7 @@ func TestAHangingKeySetHoldsUpNobody(t *testing.T) {
 // A cached token is used past its end.
 func TestACachedTokenEndsInTime(t *testing.T) {
 	t.Parallel()
-	clock := newClock()
+	clock := bearertest.NewClock()
 	asked := 0
 	v := bearer.NewCache(bearer.CacheConfig{Now: clock.Now, Validator: bearer.ValidatorFunc(func(context.Context, string) (*bearer.Token, error) {
 		asked++
@@ -286,7 +286,7 @@ func TestUnknownKeysSayNothingOfOthers(t *testing.T) {
 // in ten seconds at most.
 func TestRotationEachMinuteUnderAFlood(t *testing.T) {
 	t.Parallel()
-	as, clock := bearertest.NewServer(t), newClock()
+	as, clock := bearertest.NewServer(t), bearertest.NewClock()
 	v := newJWT(t, bearer.JWTConfig{Issuer: as.URL, Now: clock.Now})
 	random := bearertest.NewKey(t, "ES256")
 	signing := as.Key()

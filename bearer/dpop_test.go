@@ -198,7 +198,7 @@ func TestProofWorksOnce(t *testing.T) {
 func TestProofMemory(t *testing.T) {
 	t.Parallel()
 	key := bearertest.NewKey(t, "ES256")
-	clock := newClock()
+	clock := bearertest.NewClock()
 	srv := dpopServer(t, key, bearer.DPoPConfig{Size: 4}, func(c *bearer.Config) { c.Now = clock.Now })
 	at := func(d time.Duration) string {
 		return key.Proof("GET", apiBase+"/", "good", bearertest.Claims{"iat": clock.Now().Add(d).Unix()})
@@ -324,7 +324,7 @@ func TestBearerAloneProvesNothing(t *testing.T) {
 func TestNonces(t *testing.T) {
 	t.Parallel()
 	key := bearertest.NewKey(t, "ES256")
-	clock := newClock()
+	clock := bearertest.NewClock()
 	shared := []byte(strings.Repeat("n", 32))
 	cfg := bearer.DPoPConfig{Nonces: true, NonceKey: shared}
 	srv := dpopServer(t, key, cfg, func(c *bearer.Config) { c.Now = clock.Now })

@@ -1,6 +1,7 @@
 package bearertest_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -144,5 +145,23 @@ func TestEvent(t *testing.T) {
 	}
 	if len(told) != 1 || told[0].Subject != "7" {
 		t.Errorf("%+v", told)
+	}
+}
+
+func TestClock(t *testing.T) {
+	t.Parallel()
+	c, asked := bearertest.NewClock(), 0
+	cache := bearer.NewCache(bearer.CacheConfig{Now: c.Now, Validator: bearer.ValidatorFunc(func(context.Context, string) (*bearer.Token, error) {
+		asked++
+		return &bearer.Token{}, nil
+	})})
+	for _, d := range []time.Duration{0, 14 * time.Second, 16 * time.Second} { // the facts are 30 seconds old then
+		c.Move(d)
+		if _, err := cache.Validate(t.Context(), "token"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if asked != 2 {
+		t.Errorf("asked %d times, want twice", asked)
 	}
 }

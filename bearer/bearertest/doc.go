@@ -9,5 +9,5 @@
 // Key signs access tokens (RFC 9068) and DPoP proofs (RFC 9449). Server is an
 // authorization server that follows a script: it publishes keys, answers
 // introspection, signs tokens and revocation events, and fails in the ways a test
-// asks for.
+// asks for. Clock is a time that a test moves.
 package bearertest

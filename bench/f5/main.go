@@ -102,27 +102,22 @@ type load struct {
 // run asks for d and returns what was seen of the requests that began in it.
 func (l *load) run(d time.Duration) *seen {
 	s := &seen{}
+	tick := time.NewTicker(time.Second / time.Duration(l.rate))
+	defer tick.Stop()
 	var mine sync.WaitGroup
 	ask := func(f func()) {
 		l.waiting.Add(1)
 		mine.Go(func() { defer l.waiting.Done(); f() })
 	}
 	begun := time.Now()
-	for asked := 0; ; {
-		passed := time.Since(begun)
-		if passed >= d {
-			break
+	for time.Since(begun) < d {
+		<-tick.C
+		l.n++
+		n := l.n
+		ask(func() { l.checked(s, n, begun) })
+		if n%4 == 0 {
+			ask(func() { l.open(s) })
 		}
-		// A machine that is late has its requests made up for.
-		for ; asked < int(passed*time.Duration(l.rate)/time.Second); asked++ {
-			l.n++
-			n := l.n
-			ask(func() { l.checked(s, n, begun) })
-			if n%4 == 0 {
-				ask(func() { l.open(s) })
-			}
-		}
-		time.Sleep(time.Millisecond)
 	}
 	mine.Wait()
 	return s

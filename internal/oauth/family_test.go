@@ -40,7 +40,8 @@ func TestWhateverTheOrderNoDeadTokenLives(t *testing.T) {
 			}
 		}
 	}
-	c := &clock{at: time.Now().Truncate(time.Second)} // whole seconds: nothing is rounded
+	c := newClock()
+	c.Move(-time.Duration(c.Now().Nanosecond())) // whole seconds: nothing is rounded
 	srv := setup(t, c.option(), sluicetest.Config(func(cfg *sluice.Config) {
 		cfg.OAuth.CodeTTL, cfg.OAuth.DeviceTTL, cfg.OAuth.RefreshGrace = familyCode, familyDevice, familyGrace
 	}))

@@ -7,11 +7,10 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"strings"
-	"sync"
 	"testing"
-	"time"
 
 	"github.com/sluicehq/sluice"
+	"github.com/sluicehq/sluice/bearer/bearertest"
 	"github.com/sluicehq/sluice/sluicetest"
 )
 
@@ -46,25 +45,10 @@ func setup(t *testing.T, options ...sluicetest.Option) *sluicetest.Server {
 	}, options...)...)
 }
 
-// clock is a clock that a test moves.
-type clock struct {
-	mu sync.Mutex
-	at time.Time
-}
+// clock is the server's.
+type clock struct{ *bearertest.Clock }
 
-func newClock() *clock { return &clock{at: time.Now()} }
-
-func (c *clock) Now() time.Time {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.at
-}
-
-func (c *clock) Move(d time.Duration) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.at = c.at.Add(d)
-}
+func newClock() *clock { return &clock{bearertest.NewClock()} }
 
 func (c *clock) option() sluicetest.Option { return sluicetest.With(sluice.WithClock(c.Now)) }
 
