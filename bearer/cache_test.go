@@ -171,3 +171,27 @@ func TestWhatIsUsedStays(t *testing.T) {
 		t.Errorf("asked %d times about the token that is used; %d facts", asked["used"], c.Stats().Size)
 	}
 }
+
+// A renewal that takes longer than the pause between two is not begun again.
+func TestOneRenewalAtATime(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var asked atomic.Int64
+		c := Cached(ValidatorFunc(func(context.Context, string) (*Token, error) {
+			asked.Add(1)
+			time.Sleep(1500 * time.Millisecond)
+			return &Token{}, nil
+		}))
+		for _, after := range []time.Duration{0, 16 * time.Second, 1200 * time.Millisecond} {
+			time.Sleep(after)
+			if _, err := c.Validate(t.Context(), "token"); err != nil {
+				t.Fatal(err)
+			}
+		}
+		synctest.Wait()
+		if asked.Load() != 2 || c.Stats().Refreshes != 1 {
+			t.Errorf("%d questions, %d renewals", asked.Load(), c.Stats().Refreshes)
+		}
+		time.Sleep(2 * time.Second)
+	})
+}

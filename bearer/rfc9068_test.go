@@ -124,7 +124,7 @@ func signedBy(t *testing.T, i *issuer, h headers) string {
 // Requirement R186, RFC 9068 §own
 func TestTheLeewayIsShort(t *testing.T) {
 	t.Parallel()
-	as, clock := bearertest.NewServer(t), newClock()
+	as, clock := bearertest.NewServer(t), bearertest.NewClock()
 	srv, err := bearer.New(bearer.Config{Log: slog.New(slog.DiscardHandler), Now: clock.Now, Validator: newJWT(t, bearer.JWTConfig{Issuer: as.URL, Now: clock.Now})})
 	if err != nil {
 		t.Fatal(err)
@@ -187,7 +187,7 @@ func TestTheIssuersOfDocuments(t *testing.T) {
 // Requirement R247, OAuth 2.1 §5.2 MUST: each request on a connection is checked for itself
 func TestEachRequestOfAConnectionIsChecked(t *testing.T) {
 	t.Parallel()
-	clock := newClock()
+	clock := bearertest.NewClock()
 	auth, err := bearer.New(bearer.Config{Log: slog.New(slog.DiscardHandler), Now: clock.Now,
 		Validator: bearer.NewCache(bearer.CacheConfig{Now: clock.Now, Validator: bearertest.Tokens{"good": {Scopes: []string{"read"}, Expiry: clock.Now().Add(time.Minute)}}})})
 	if err != nil {
