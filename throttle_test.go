@@ -1,9 +1,11 @@
 package sluice_test
 
 import (
+	"database/sql"
 	"fmt"
 	"net/http"
 	"net/url"
+	"path/filepath"
 	"regexp"
 	"strconv"
 	"strings"
@@ -227,6 +229,64 @@ func TestSecretInTheWrongWay(t *testing.T) {
 	}
 }
 
+// Which way a client is registered for is told to nobody who does not know its secret.
+func TestGuessingInTheWrongWay(t *testing.T) {
+	t.Parallel()
+	of := func(id, method, secret string) sluicetest.Option {
+		return sluicetest.Client(sluice.NewClient{Secret: secret, Client: sluice.Client{ID: id, GrantTypes: []string{"authorization_code"}, RedirectURIs: []string{"http://127.0.0.1/cb"},
+			ClientMetadata: sluice.ClientMetadata{AuthMethod: method, TLSDNS: map[string]string{"tls_client_auth": "app.example.com"}[method]}}})
+	}
+	srv, _ := guardedServer(t, of("post", "client_secret_post", "a secret"), of("tls", "tls_client_auth", ""), of("disabled", "", "a secret"))
+	if err := srv.Admin.SetClientActive(t.Context(), "disabled", false); err != nil {
+		t.Fatal(err)
+	}
+	for i := range 7 {
+		guess := fmt.Sprint("guess ", i)
+		if i == 0 {
+			guess = "a secret" // right, but of no use to a disabled client
+		}
+		var want string
+		for _, id := range []string{"nobody", "post", "tls", "disabled"} {
+			if id == "post" && i == 0 {
+				srv.PostAs(t, "post", "another guess", "/oauth/introspect", url.Values{"token": {"x"}})
+				continue
+			}
+			before := count(t, srv, hashes)
+			got := fmt.Sprint(shown(srv.PostAs(t, id, guess, "/oauth/introspect", url.Values{"token": {"x"}}), id), count(t, srv, hashes)-before)
+			if want == "" {
+				want = got
+			}
+			if got != want {
+				t.Errorf("guess %d at %s: %s, want %s", i, id, got, want)
+			}
+		}
+	}
+}
+
+// However a login is spelled, it is one account; a disabled user's right password is
+// as wrong as any.
+func TestGuessingAtOneAccount(t *testing.T) {
+	t.Parallel()
+	srv, _ := guardedServer(t, sluicetest.User("gone@example.com", "green"))
+	if err := srv.Admin.SetUserActive(t.Context(), "gone@example.com", false); err != nil {
+		t.Fatal(err)
+	}
+	grant := entries["password grant"]
+	for i, name := range []string{guarded, "Guarded@example.com", "GUARDED@example.com", "guarded@EXAMPLE.com", "guarded@Example.com"} {
+		if a := grant.try(t, srv, name, fmt.Sprint("guess ", i)); a.Status != 400 {
+			t.Errorf("%s: %d", name, a.Status)
+		}
+		if a := grant.try(t, srv, "gone@example.com", "green"); a.Status != 400 {
+			t.Errorf("the disabled user: %d", a.Status)
+		}
+	}
+	for _, name := range []string{guarded, "gone@example.com"} {
+		if a := grant.try(t, srv, name, "green"); a.Status != http.StatusTooManyRequests {
+			t.Errorf("%s after five guesses: %d %s", name, a.Status, a.Body)
+		}
+	}
+}
+
 // RFC 8628 §5.1: user codes that people can type can be guessed.
 //
 // Requirement R159, RFC 8628 §5.1
@@ -309,6 +369,44 @@ func TestForgedAddress(t *testing.T) {
 				t.Errorf("the 51st: %d", status)
 			}
 		})
+	}
+}
+
+// When attempts cannot be counted, nobody comes in: 503, not the answer to a guess.
+func TestUncountedIsUnchecked(t *testing.T) {
+	t.Parallel()
+	srv, _ := guardedServer(t)
+	if srv.Config.Database != "" {
+		t.Skip("what is locked here is a file")
+	}
+	db, err := sql.Open("sqlite", filepath.Join(srv.Config.Data, "sluice.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = db.Close() })
+	held, err := db.Conn(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := held.ExecContext(t.Context(), "BEGIN IMMEDIATE"); err != nil {
+		t.Fatal(err)
+	}
+	before := count(t, srv, hashes)
+	var wait sync.WaitGroup
+	for _, secret := range []string{"green", "a guess"} {
+		wait.Go(func() {
+			a := entries["password grant"].try(t, srv, guarded, secret)
+			if a.Status != http.StatusServiceUnavailable || a.Header.Get("Retry-After") == "" || a.Text("error") != "temporarily_unavailable" {
+				t.Errorf("%s: %d %s", secret, a.Status, a.Body)
+			}
+		})
+	}
+	wait.Wait()
+	if n := count(t, srv, hashes) - before; n != 0 {
+		t.Errorf("%d hashes", n)
+	}
+	if err := held.Close(); err != nil { // which rolls back
+		t.Fatal(err)
 	}
 }
 

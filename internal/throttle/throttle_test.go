@@ -8,6 +8,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/sluicehq/sluice/internal/fault"
@@ -178,34 +179,42 @@ func TestParallelProofs(t *testing.T) {
 	want(t, "guesses after that", wrong(from(t, far), g, "kermit", 5), "wrong")
 }
 
-// The check of a secret outlives the caller who began it, because others wait for it.
+// The check of a secret outlives the caller who began it, because others wait for it;
+// they wait no longer than they want to.
 func TestCheckOutlivesItsFirstCaller(t *testing.T) {
 	t.Parallel()
-	g, _ := setup(t)
-	first, cancel := context.WithCancel(from(t, near))
-	a := Attempt{Kind: User, Name: "kermit", Secret: "right"}
-	begun, finish := make(chan struct{}), make(chan struct{})
-	results := make(chan bool, 2)
-	go func() {
-		right, err := g.Check(first, a, func(ctx context.Context) (bool, error) {
-			close(begun)
+	synctest.Test(t, func(t *testing.T) {
+		m := newMemory()
+		what := m.mark("kermit", "right")
+		finish := make(chan struct{})
+		check := func(ctx context.Context) (bool, error) {
 			<-finish
 			return ctx.Err() == nil, ctx.Err()
-		})
-		results <- right && err == nil
-	}()
-	<-begun
-	go func() {
-		right, err := g.Check(from(t, near), a, func(context.Context) (bool, error) { return false, errors.New("checked twice") })
-		results <- right && err == nil
-	}()
-	cancel()
-	close(finish)
-	for range 2 {
-		if !<-results {
-			t.Error("the right secret was refused")
 		}
-	}
+		results := make(chan string, 3)
+		begin := func(fn func(context.Context) (bool, error)) context.CancelFunc {
+			ctx, cancel := context.WithCancel(t.Context())
+			go func() {
+				right, err := m.once(ctx, what, fn)
+				results <- fmt.Sprint(right, fault.Is(err, fault.Unavailable))
+			}()
+			synctest.Wait()
+			return cancel
+		}
+		twice := func(context.Context) (bool, error) { return false, errors.New("checked twice") }
+		first, second, third := begin(check), begin(twice), begin(twice)
+		first()
+		third()
+		want(t, "who does not wait", <-results, "false true")
+		close(finish)
+		want(t, "one", <-results, "true false")
+		want(t, "the other", <-results, "true false")
+		second()
+		want(t, "who comes later", func() string {
+			_, err := m.once(t.Context(), what, twice)
+			return fmt.Sprint(err)
+		}(), "checked twice")
+	})
 }
 
 // An address has fifty failures, of whatever accounts; what comes in between does not
@@ -300,6 +309,29 @@ func TestMemory(t *testing.T) {
 	if attempt(near, "right"); checks != 9 {
 		t.Errorf("%d checks: the memory did not end", checks)
 	}
+}
+
+// Who has to wait does not join the check of somebody who has not.
+func TestNobodyJoinsWithinTheDelay(t *testing.T) {
+	t.Parallel()
+	g, _ := setup(t)
+	home, away := from(t, near), from(t, far)
+	outcome(home, g, "kermit", "right")
+	wrong(away, g, "kermit", 5)
+	begun, finish, done := make(chan struct{}), make(chan struct{}), make(chan struct{})
+	a := Attempt{Kind: User, Name: "kermit", Stored: "right", Secret: "right"}
+	go func() {
+		defer close(done)
+		_, _ = g.Check(home, a, func(context.Context) (bool, error) {
+			close(begun)
+			<-finish
+			return true, nil
+		})
+	}()
+	<-begun
+	want(t, "the stranger with the right secret", tried(away, g, a), "1")
+	close(finish)
+	<-done
 }
 
 // What cannot be checked is no failure, and no success.
