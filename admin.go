@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/sluicehq/sluice/internal/audit"
 	"github.com/sluicehq/sluice/internal/identity"
 	"github.com/sluicehq/sluice/internal/oauth"
 	"github.com/sluicehq/sluice/internal/throttle"
@@ -14,6 +15,7 @@ import (
 // Admin makes and changes users, clients and signing keys. It works on the same database as a
 // running server, which sees every change at once.
 type Admin struct {
+	audit *audit.Log
 	users *identity.Service
 	auth  *oauth.Service
 	guard *throttle.Guard
@@ -35,7 +37,7 @@ func OpenAdmin(ctx context.Context, cfg Config) (*Admin, error) {
 
 // Admin returns the server's own.
 func (s *Server) Admin() *Admin {
-	return &Admin{users: s.users, auth: s.auth, guard: s.guard, close: func() error { return nil }}
+	return &Admin{audit: s.audit, users: s.users, auth: s.auth, guard: s.guard, close: func() error { return nil }}
 }
 
 // Close closes what OpenAdmin opened.

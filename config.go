@@ -83,6 +83,7 @@ type Config struct {
 	// at once. sluice.password-concurrency. Default: the number of processors.
 	PasswordConcurrency int
 
+	Audit    AuditConfig
 	TLS      TLSConfig
 	Throttle ThrottleConfig
 	OAuth    OAuthConfig
@@ -92,6 +93,17 @@ type Config struct {
 	// Routes are what the gateway forwards. zuul.routes.{name}.{path,url,stripPrefix},
 	// sluice.gateway.routes.{name}.{path,url,strip-path}.
 	Routes []RouteConfig
+}
+
+// AuditConfig is what the record of who did what holds.
+type AuditConfig struct {
+	// Tokens is which issued tokens it tells of: people (those that speak for a user),
+	// all, which costs a client's own tokens a second statement, or none.
+	// sluice.audit.tokens. Default people.
+	Tokens string
+	// Retention is how long its lines are kept; 0 means for ever.
+	// sluice.audit.retention. Default 2160h.
+	Retention time.Duration
 }
 
 // OAuthConfig is how the authorization server behaves.
@@ -291,6 +303,7 @@ func DefaultConfig() Config {
 			RefreshWithoutClientID: true, BasicWithoutColon: true, IgnorePublicClientSecret: true,
 			CORSClientOrigins: true, IgnoreBearerAtToken: true,
 		},
+		Audit:  AuditConfig{Tokens: oauth.AuditPeople, Retention: 90 * 24 * time.Hour},
 		Bearer: BearerConfig{Enabled: true},
 		Users:  UsersConfig{CaseSensitive: true},
 		CORS: CORSConfig{
@@ -366,6 +379,9 @@ func (c Config) validateServer(p *problems) {
 	p.add(c.ShutdownTimeout <= 0, "sluice.shutdown-timeout", "it must be longer than 0")
 	p.add(c.Metrics != metricsLocal && c.Metrics != metricsAll && c.Metrics != metricsNone, "sluice.metrics", "%q is not local, all or none", c.Metrics)
 	p.add(c.MetricsToken != "" && len(c.MetricsToken) < 16, "sluice.metrics-token", "it must have 16 characters or more")
+	p.add(c.Audit.Tokens != oauth.AuditPeople && c.Audit.Tokens != oauth.AuditAll && c.Audit.Tokens != oauth.AuditNone,
+		"sluice.audit.tokens", "%q is not people, all or none", c.Audit.Tokens)
+	p.add(c.Audit.Retention < 0 || (c.Audit.Retention > 0 && c.Audit.Retention < time.Hour), "sluice.audit.retention", "%s is shorter than 1h; 0 keeps everything", c.Audit.Retention)
 	p.add(c.SessionTTL < time.Minute, "sluice.session-ttl", "it must be a minute or more")
 	p.add(c.PasswordConcurrency < 1 || c.PasswordConcurrency > 1000, "sluice.password-concurrency", "%d is not from 1 to 1000", c.PasswordConcurrency)
 }

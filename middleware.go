@@ -8,6 +8,8 @@ import (
 	"net/http"
 	"runtime/debug"
 	"time"
+
+	"github.com/sluicehq/sluice/internal/audit"
 )
 
 // requestIDHeader names the request in answers and logs.
@@ -43,7 +45,7 @@ func logged(log *slog.Logger, next http.Handler) http.Handler {
 		id, begun := rand.Text()[:16], time.Now()
 		rec := &recorder{ResponseWriter: w}
 		w.Header().Set(requestIDHeader, id)
-		r = r.WithContext(context.WithValue(r.Context(), requestIDKey{}, id))
+		r = r.WithContext(audit.WithRequest(context.WithValue(r.Context(), requestIDKey{}, id), id, r.URL.Path))
 		defer func() {
 			if p := recover(); p != nil {
 				if p == http.ErrAbortHandler { //nolint:errorlint // net/http compares it so
@@ -58,6 +60,14 @@ func logged(log *slog.Logger, next http.Handler) http.Handler {
 				slog.Int("status", rec.status), slog.Duration("took", time.Since(begun)))
 		}()
 		next.ServeHTTP(rec, r)
+	})
+}
+
+// unknown begins a request in which nobody acts yet, for handlers that another
+// program mounts by themselves.
+func unknown(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		next.ServeHTTP(w, r.WithContext(audit.WithRequest(r.Context(), "", r.URL.Path)))
 	})
 }
 

@@ -9,6 +9,8 @@ import (
 	"net/http"
 	"sync"
 	"time"
+
+	"github.com/sluicehq/sluice/internal/audit"
 )
 
 // The server's limits on a connection. A request's head must come within the
@@ -90,6 +92,7 @@ func (s *Server) Background(ctx context.Context) {
 	if s.db == nil {
 		return
 	}
+	ctx = audit.WithActor(ctx, audit.System, "")
 	var loops sync.WaitGroup
 	loops.Go(func() { s.sweep(ctx) })
 	if s.AuthServer != nil {
@@ -110,6 +113,11 @@ func (s *Server) sweep(ctx context.Context) {
 		}
 		if err := s.auth.RotateDue(ctx); err != nil && ctx.Err() == nil {
 			s.log.Error("rotating the signing keys", "error", err)
+		}
+		if n, err := s.audit.SweepAll(ctx, s.cfg.Audit.Retention); err != nil && ctx.Err() == nil {
+			s.log.Warn("dropping old audit lines", "error", err)
+		} else if n > 0 {
+			s.log.Debug("dropped old audit lines", "rows", n)
 		}
 		attempts := func(ctx context.Context) (int64, error) { return s.guard.Sweep(ctx, sweepLimit) }
 		for _, sweep := range []func(context.Context) (int64, error){s.auth.Sweep, s.users.Sweep, attempts} {

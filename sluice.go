@@ -15,6 +15,7 @@ import (
 
 	"github.com/sluicehq/sluice/bearer"
 	"github.com/sluicehq/sluice/internal/api"
+	"github.com/sluicehq/sluice/internal/audit"
 	"github.com/sluicehq/sluice/internal/gateway"
 	"github.com/sluicehq/sluice/internal/identity"
 	"github.com/sluicehq/sluice/internal/oauth"
@@ -42,6 +43,7 @@ type Server struct {
 	log    *slog.Logger
 	db     *store.DB // nil for a gateway that introspects elsewhere
 	guard  *throttle.Guard
+	audit  *audit.Log
 	users  *identity.Service
 	auth   *oauth.Service
 	pages  *page.Pages
@@ -142,7 +144,7 @@ func New(ctx context.Context, cfg Config, options ...Option) (*Server, error) {
 		return nil, err
 	}
 	s := &Server{cfg: cfg, log: newLog(cfg), now: time.Now}
-	if err := s.build(ctx, options); err != nil {
+	if err := s.build(audit.WithActor(ctx, audit.System, ""), options); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
 	return s, nil
@@ -202,7 +204,9 @@ func (s *Server) openRooms(ctx context.Context) (err error) {
 	if s.guard, err = s.cfg.Throttle.guard(s.db, s.log, s.now); err != nil {
 		return err
 	}
+	s.audit = audit.New(s.db, s.log, s.now)
 	s.users = identity.New(s.db, s.pages, identity.Config{
+		Audit:         s.audit,
 		UseExternalID: s.cfg.Users.UseExternalID, CaseSensitive: s.cfg.Users.CaseSensitive, SessionTTL: s.cfg.SessionTTL,
 		CreateUsers: s.cfg.Users.Create, GroupsClaim: s.cfg.Users.GroupsClaim, ServiceUser: s.cfg.Users.ServiceUser,
 		PasswordConcurrency: s.cfg.PasswordConcurrency, CheapPasswords: s.cheap, Guard: s.guard, Secure: secure, Log: s.log, Now: s.now,
@@ -229,7 +233,7 @@ func (s *Server) openRooms(ctx context.Context) (err error) {
 		return err
 	}
 	s.auth, err = oauth.New(ctx, s.db, s.users, s.pages, oauth.Config{
-		SigningAlg: o.SigningAlg, KeyRotation: o.KeyRotation, KeyOverlap: o.KeyOverlap, Key: master, PreviousKey: previous,
+		Audit: s.audit, AuditTokens: s.cfg.Audit.Tokens, SigningAlg: o.SigningAlg, KeyRotation: o.KeyRotation, KeyOverlap: o.KeyOverlap, Key: master, PreviousKey: previous,
 		Keyless: s.admin || (s.cfg.Role != RoleAll && s.cfg.Role != RoleAuth),
 		Issuer:  s.cfg.issuer(), Audience: s.resource(), AccessTTL: o.AccessTTL, RefreshTTL: o.RefreshTTL, CodeTTL: o.CodeTTL,
 		CustomGrants: s.customGrants(), PushedTTL: o.PushedTTL, DeviceTTL: o.DeviceTTL, DeviceWithoutSecret: o.DeviceWithoutSecret, DPoPNonces: o.DPoPNonces,
@@ -263,10 +267,10 @@ func openUnmigrated(ctx context.Context, cfg Config, log *slog.Logger) (*store.D
 func (s *Server) mount() error {
 	role := s.cfg.Role
 	if role == RoleAll || role == RoleAuth {
-		s.AuthServer = s.origins.Settle(s.authHandler())
+		s.AuthServer = unknown(s.origins.Settle(s.authHandler()))
 	}
 	if role == RoleAll || role == RoleProcess {
-		s.API = s.origins.Settle(s.apiHandler())
+		s.API = unknown(s.origins.Settle(s.apiHandler()))
 	}
 	if role == RoleGateway || (role == RoleAll && len(s.cfg.Routes) > 0) {
 		g, err := s.gatewayHandler()

@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"os/user"
 	"syscall"
 
 	"github.com/alecthomas/kong"
@@ -16,10 +17,20 @@ import (
 )
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ctx, stop := signal.NotifyContext(sluice.WithActor(context.Background(), "cli", operator()), os.Interrupt, syscall.SIGTERM)
 	code := run(ctx, os.Args[1:], &environment{in: os.Stdin, out: os.Stdout, err: os.Stderr, environ: os.Environ()})
 	stop()
 	os.Exit(code)
+}
+
+// operator is whom the system knows as the one who runs the command; empty when it
+// does not say.
+func operator() string {
+	u, err := user.Current()
+	if err != nil {
+		return ""
+	}
+	return u.Username
 }
 
 // environment is what a command may touch of the outside.
@@ -71,6 +82,10 @@ type commands struct {
 	Address struct {
 		Unlock addressUnlock `cmd:"" help:"Forget failures from an address, so that nobody there need wait."`
 	} `cmd:"" help:"Addresses that requests come from."`
+	Audit struct {
+		List   auditList   `cmd:"" help:"Show a page of the record, the newest line first."`
+		Export auditExport `cmd:"" help:"Print all lines as JSON, one a line, the oldest first."`
+	} `cmd:"" help:"The record of who did what."`
 	Version versionCommand `cmd:"" help:"Print the version."`
 }
 

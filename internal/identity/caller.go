@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/sluicehq/sluice/internal/audit"
 	"github.com/sluicehq/sluice/internal/fault"
 )
 
@@ -39,20 +40,27 @@ func (s *Service) basicUser(r *http.Request) (*User, error) {
 	if !ok || len(r.Header.Values("Authorization")) > 1 {
 		return nil, fault.New(fault.Unauthorized, "Credentials are needed.")
 	}
-	return s.authenticate(r.Context(), login, password, basicTTL)
+	u, err := s.authenticate(r.Context(), login, password, basicTTL)
+	if err != nil {
+		s.RecordRefused(r.Context(), login, "basic", "", err)
+	}
+	return u, err
 }
 
 func (s *Service) require(next http.Handler, deny Deny, who func(*http.Request) (*User, error)) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		u, err := who(r)
+		caller, err := who(r)
+		var u *User
 		if err == nil {
-			u, err = s.impersonated(r, u)
+			u, err = s.impersonated(r, caller)
 		}
 		if err != nil {
 			deny(w, r, err)
 			return
 		}
-		next.ServeHTTP(w, r.WithContext(NewContext(r.Context(), u)))
+		// Whoever acts as another is who acts.
+		ctx := audit.WithActor(r.Context(), audit.User(caller.ID), caller.Email)
+		next.ServeHTTP(w, r.WithContext(NewContext(ctx, u)))
 	})
 }
 

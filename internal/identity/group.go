@@ -3,8 +3,10 @@ package identity
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
+	"github.com/sluicehq/sluice/internal/audit"
 	"github.com/sluicehq/sluice/internal/fault"
 	"github.com/sluicehq/sluice/internal/store"
 )
@@ -60,27 +62,36 @@ func (s *Service) makeAdmin(ctx context.Context, tx *store.Tx, userID int64) err
 			return err
 		}
 		groupID = g.ID
-		err = addCapability(ctx, tx, groupID, AdminCapability)
+		err = s.addCapability(ctx, tx, groupID, AdminCapability)
 	}
 	if err != nil {
 		return err
 	}
-	return addMember(ctx, tx, groupID, userID)
+	return s.addMember(ctx, tx, groupID, userID)
 }
 
-func addMember(ctx context.Context, tx *store.Tx, groupID, userID int64) error {
-	_, err := tx.Exec(ctx, `INSERT INTO memberships (group_id, user_id) VALUES ($1, $2) ON CONFLICT (group_id, user_id) DO NOTHING`, groupID, userID)
-	return err
+func (s *Service) addMember(ctx context.Context, tx *store.Tx, groupID, userID int64) error {
+	n, err := tx.Exec(ctx, `INSERT INTO memberships (group_id, user_id) VALUES ($1, $2) ON CONFLICT (group_id, user_id) DO NOTHING`, groupID, userID)
+	if err != nil || n == 0 {
+		return err
+	}
+	return s.record(ctx, tx, "group.join", userID, audit.Details{"group": groupID})
 }
 
-func addCapability(ctx context.Context, tx *store.Tx, groupID int64, name string) error {
+func (s *Service) addCapability(ctx context.Context, tx *store.Tx, groupID int64, name string) error {
 	id, err := tx.Next(ctx, "capability")
 	if err != nil {
 		return err
 	}
-	_, err = tx.Exec(ctx, `INSERT INTO capabilities (id, group_id, name) VALUES ($1, $2, $3) ON CONFLICT (group_id, name) DO NOTHING`, id, groupID, name)
-	return err
+	n, err := tx.Exec(ctx, `INSERT INTO capabilities (id, group_id, name) VALUES ($1, $2, $3) ON CONFLICT (group_id, name) DO NOTHING`, id, groupID, name)
+	if err != nil || n == 0 {
+		return err
+	}
+	return s.cfg.Audit.Write(ctx, tx, audit.Event{Name: "group.capability", Subject: groupName(groupID), Details: audit.Details{"capability": name}})
 }
+
+// groupName names a group as the audit record does.
+func groupName(id int64) string { return fmt.Sprintf("group:%d", id) }
 
 // CreateGroup makes a group. An external id that exists gives a Conflict; a
 // parent or manager that does not exist, a NotFound.
@@ -117,6 +128,9 @@ func (s *Service) insertGroup(ctx context.Context, tx *store.Tx, g Group) (*Grou
 	_, err = tx.Exec(ctx, `INSERT INTO user_groups (id, name, external_id, kind, parent_id, manager_id, tenant_id, status, created_at, updated_at)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9)`, id, g.Name, orNull(g.ExternalID), int64(g.Kind), orNullNumber(g.ParentID),
 		orNullNumber(g.ManagerID), orNullNumber(g.TenantID), Active, store.Millis(s.cfg.Now()))
+	if err == nil {
+		err = s.cfg.Audit.Write(ctx, tx, audit.Event{Name: "group.create", Subject: groupName(id), Details: audit.Details{"name": g.Name}})
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -207,7 +221,7 @@ func (s *Service) AddMember(ctx context.Context, groupID, userID int64) error {
 		if _, err := userWhere(ctx, tx, `u.id = $1`, userID); err != nil {
 			return err
 		}
-		return addMember(ctx, tx, groupID, userID)
+		return s.addMember(ctx, tx, groupID, userID)
 	})
 }
 
@@ -229,7 +243,10 @@ func (s *Service) RemoveMember(ctx context.Context, groupID, userID int64) error
 		if err == nil && before > 0 && after == 0 {
 			err = fault.New(fault.Forbidden, "The last active administrator cannot leave the administrators.")
 		}
-		return err
+		if err != nil {
+			return err
+		}
+		return s.record(ctx, tx, "group.leave", userID, audit.Details{"group": groupID})
 	})
 }
 

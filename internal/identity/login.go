@@ -63,7 +63,9 @@ func (s *Service) login(w http.ResponseWriter, r *http.Request) {
 	next := local(r.PostFormValue("next"))
 	email := r.PostFormValue("email")
 	u, err := s.Authenticate(r.Context(), email, r.PostFormValue("password"))
-	if err == nil {
+	if err != nil {
+		s.RecordRefused(r.Context(), email, "page", "", err)
+	} else {
 		err = s.StartSession(w, r, u)
 	}
 	switch {

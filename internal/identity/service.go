@@ -6,6 +6,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/sluicehq/sluice/internal/audit"
 	"github.com/sluicehq/sluice/internal/page"
 	"github.com/sluicehq/sluice/internal/store"
 	"github.com/sluicehq/sluice/internal/throttle"
@@ -50,6 +51,8 @@ type Config struct {
 	// Ended is called in the transaction that ends sessions before their time; nil
 	// means that nobody has to know. Its error keeps them.
 	Ended func(ctx context.Context, tx *store.Tx, ended []EndedSession) error
+	// Audit keeps the record of who did what; nil keeps none.
+	Audit *audit.Log
 	// Log receives sign-ins and refusals; never a password.
 	Log *slog.Logger
 	// Now is the clock.

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/sluicehq/sluice/internal/audit"
+	"github.com/sluicehq/sluice/internal/fault"
 	"github.com/sluicehq/sluice/internal/origin"
 	"github.com/sluicehq/sluice/internal/store"
 )
@@ -88,7 +90,10 @@ func (s *Service) StartSession(w http.ResponseWriter, r *http.Request, u *User) 
 		_, err = tx.Exec(r.Context(), `INSERT INTO sessions (hash, sid, user_id, auth_at, amr, address, agent, expires_at)
 			VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`, digest(value), id, u.ID, store.Millis(now), "pwd", origin.Text(r.Context()),
 			cut(r.UserAgent(), maxText), store.Millis(now.Add(s.cfg.SessionTTL)))
-		return err
+		if err != nil {
+			return err
+		}
+		return s.cfg.Audit.Write(r.Context(), tx, audit.Event{Name: "sign_in", Actor: audit.User(u.ID), ActorName: u.Email, Details: audit.Details{"by": "page"}})
 	})
 	if err != nil {
 		return err
@@ -117,6 +122,9 @@ func (s *Service) replaceSession(r *http.Request, tx *store.Tx, u *User) (id str
 			return old.ID, nil
 		}
 	}
+	if err := s.recordEnded(r.Context(), tx, "session.end", had, audit.Details{"reason": "somebody else signed in"}); err != nil {
+		return "", err
+	}
 	return rand.Text(), s.ended(r.Context(), tx, had)
 }
 
@@ -137,6 +145,32 @@ func dropSessions(ctx context.Context, tx *store.Tx, where string, args ...any) 
 	return list, err
 }
 
+// recordEnded writes a line for each session that ends by its user's own doing.
+func (s *Service) recordEnded(ctx context.Context, tx *store.Tx, event string, list []EndedSession, details audit.Details) error {
+	for _, e := range list {
+		if err := s.cfg.Audit.Write(ctx, tx, audit.Event{Name: event, Actor: audit.User(e.UserID), Details: details}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// RecordRefused writes down, as well as can be, that somebody was not let in by his
+// password; err is why. What he typed as his name is told only when it is somebody's.
+func (s *Service) RecordRefused(ctx context.Context, login, by, clientID string, err error) {
+	e := audit.Event{Name: "sign_in", Outcome: audit.Failure, ClientID: clientID, Details: audit.Details{"by": by}}
+	switch {
+	case fault.Is(err, fault.TooMany):
+		e.Outcome = audit.Throttled
+	case !fault.Is(err, fault.Unauthorized):
+		return // nobody was refused: it could not be checked
+	}
+	if u, err := s.byLogin(ctx, login); err == nil {
+		e.Subject, e.Details["login"] = audit.User(u.ID), u.Email
+	}
+	s.cfg.Audit.Try(ctx, e)
+}
+
 // ended tells whoever must act when sessions end, in the same transaction.
 func (s *Service) ended(ctx context.Context, tx *store.Tx, list []EndedSession) error {
 	if len(list) == 0 || s.cfg.Ended == nil {
@@ -153,6 +187,9 @@ func (s *Service) EndSession(w http.ResponseWriter, r *http.Request) error {
 	}
 	err = s.db.Write(r.Context(), func(tx *store.Tx) error {
 		list, err := dropSessions(r.Context(), tx, `hash = $1`, digest(c.Value))
+		if err == nil {
+			err = s.recordEnded(r.Context(), tx, "sign_out", list, nil)
+		}
 		if err != nil {
 			return err
 		}

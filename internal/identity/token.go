@@ -94,7 +94,7 @@ func (s *Service) atFirstSight(ctx context.Context, t *bearer.Token) (*User, err
 		if u, err = s.insert(ctx, tx, n); err != nil {
 			return err
 		}
-		return joinGroups(ctx, tx, u.ID, claimWords(t, s.cfg.GroupsClaim))
+		return s.joinGroups(ctx, tx, u.ID, claimWords(t, s.cfg.GroupsClaim))
 	})
 	if fault.Is(err, fault.Conflict) {
 		return s.Lookup(ctx, t.Username)
@@ -110,7 +110,7 @@ const maxClaimedGroups = 100
 
 // joinGroups adds a user to the active functional groups that have these external
 // ids or names.
-func joinGroups(ctx context.Context, tx *store.Tx, userID int64, names []string) error {
+func (s *Service) joinGroups(ctx context.Context, tx *store.Tx, userID int64, names []string) error {
 	for _, name := range names[:min(len(names), maxClaimedGroups)] {
 		var id int64
 		err := tx.QueryRow(ctx, []any{&id}, `SELECT id FROM user_groups WHERE (external_id = $1 OR name = $1) AND kind = $2 AND status = 'active'
@@ -119,7 +119,7 @@ func joinGroups(ctx context.Context, tx *store.Tx, userID int64, names []string)
 			continue
 		}
 		if err == nil {
-			err = addMember(ctx, tx, id, userID)
+			err = s.addMember(ctx, tx, id, userID)
 		}
 		if err != nil {
 			return err

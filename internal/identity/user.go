@@ -8,6 +8,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"github.com/sluicehq/sluice/internal/audit"
 	"github.com/sluicehq/sluice/internal/fault"
 	"github.com/sluicehq/sluice/internal/store"
 )
@@ -137,7 +138,9 @@ func (s *Service) authenticate(ctx context.Context, login, password string, keep
 	}
 	a := attempt(login)
 	a.Stored, a.Secret, a.Keep = u.Status+u.passwordHash, password, keep
+	looked := false
 	right, err := s.cfg.Guard.Check(ctx, a, func(ctx context.Context) (bool, error) {
+		looked = true
 		right, err := s.VerifyHash(ctx, u.passwordHash, password)
 		if right = right && err == nil && u.Active(); right {
 			s.rehash(ctx, u, password)
@@ -150,6 +153,9 @@ func (s *Service) authenticate(ctx context.Context, login, password string, keep
 	if !right {
 		s.cfg.Log.InfoContext(ctx, "sign-in refused", "user", u.ID)
 		return nil, fault.New(fault.Unauthorized, "The user name or the password is wrong.")
+	}
+	if keep > 0 && looked {
+		s.cfg.Audit.Try(ctx, audit.Event{Name: "sign_in", Actor: audit.User(u.ID), ActorName: u.Email, Details: audit.Details{"by": "basic"}})
 	}
 	return u, nil
 }
@@ -235,12 +241,20 @@ func (s *Service) insert(ctx context.Context, tx *store.Tx, n NewUser) (*User, e
 	if err != nil {
 		return nil, err
 	}
+	if err := s.record(ctx, tx, "user.create", id, audit.Details{"login": n.Email, "status": status}); err != nil {
+		return nil, err
+	}
 	if n.Admin {
 		if err := s.makeAdmin(ctx, tx, id); err != nil {
 			return nil, err
 		}
 	}
 	return userWhere(ctx, tx, `u.id = $1`, id)
+}
+
+// record writes the line of a change of a user.
+func (s *Service) record(ctx context.Context, tx *store.Tx, event string, userID int64, details audit.Details) error {
+	return s.cfg.Audit.Write(ctx, tx, audit.Event{Name: event, Subject: audit.User(userID), Details: details})
 }
 
 func orNull(text string) any {

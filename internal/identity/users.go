@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/sluicehq/sluice/internal/audit"
 	"github.com/sluicehq/sluice/internal/fault"
 	"github.com/sluicehq/sluice/internal/store"
 )
@@ -137,7 +138,7 @@ func (s *Service) Update(ctx context.Context, id int64, change UserUpdate) (*Use
 		if u, err = userWhere(ctx, tx, `u.id = $1`, id); err != nil {
 			return err
 		}
-		was := u.Status
+		was := *u
 		if hash != "" {
 			u.passwordHash = hash
 		}
@@ -147,7 +148,10 @@ func (s *Service) Update(ctx context.Context, id int64, change UserUpdate) (*Use
 		if err = s.save(ctx, tx, u); err != nil {
 			return err
 		}
-		if err = s.endOld(ctx, tx, u, u.Status != was, hash != ""); err != nil {
+		if err = s.endOld(ctx, tx, u, u.Status != was.Status, hash != ""); err != nil {
+			return err
+		}
+		if err = s.recordUpdate(ctx, tx, &was, u); err != nil {
 			return err
 		}
 		return s.keepAnAdministrator(ctx, tx, u)
@@ -156,6 +160,39 @@ func (s *Service) Update(ctx context.Context, id int64, change UserUpdate) (*Use
 		return nil, fault.New(fault.Conflict, "Another user has that login or external id.")
 	}
 	return u, err
+}
+
+// recordUpdate writes a line for each kind of change: his status, his password, and
+// the names of whatever else is another than it was.
+func (s *Service) recordUpdate(ctx context.Context, tx *store.Tx, was, is *User) error {
+	var events []string
+	details := audit.Details{"login": is.Email}
+	if was.Status != is.Status {
+		events = append(events, map[string]string{Active: "user.enable", Inactive: "user.disable"}[is.Status])
+	}
+	if was.passwordHash != is.passwordHash {
+		events = append(events, "user.password")
+	}
+	var changed []string
+	for _, field := range []struct {
+		name    string
+		another bool
+	}{{"login", was.Email != is.Email}, {"first_name", was.FirstName != is.FirstName}, {"last_name", was.LastName != is.LastName},
+		{"external_id", was.ExternalID != is.ExternalID}, {"company", was.Company != is.Company}, {"tenant_id", was.TenantID != is.TenantID}} {
+		if field.another {
+			changed = append(changed, field.name)
+		}
+	}
+	if len(changed) > 0 {
+		events = append(events, "user.change")
+		details["changed"] = changed
+	}
+	for _, event := range events {
+		if err := s.record(ctx, tx, event, is.ID, details); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // endOld ends what came of the status or the password that a user had until now.

@@ -42,6 +42,9 @@ func (s *Service) authenticateOf(ctx context.Context, r *http.Request, f form, f
 		err = invalidClient(claim.basic) // after the proof: it takes the same time
 	}
 	if err != nil {
+		if c != nil {
+			s.clientRefused(ctx, c, err)
+		}
 		return nil, err
 	}
 	return c, nil

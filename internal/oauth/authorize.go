@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/sluicehq/sluice/internal/audit"
 	"github.com/sluicehq/sluice/internal/fault"
 	"github.com/sluicehq/sluice/internal/identity"
 	"github.com/sluicehq/sluice/internal/page"
@@ -268,6 +269,7 @@ func (s *Service) consent(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 		s.forget(r.Context(), v)
+		s.cfg.Audit.Try(r.Context(), v.personDid("consent.give", audit.Denied))
 		s.sendError(w, r, v.request, &Failure{Code: "access_denied", Description: "the user said no"})
 		return
 	}
@@ -321,7 +323,10 @@ func (s *Service) remember(ctx context.Context, v *visit) error {
 		_, err = tx.Exec(ctx, `INSERT INTO consents (user_id, client_id, scope, created_at) VALUES ($1, $2, $3, $4)
 			ON CONFLICT (user_id, client_id) DO UPDATE SET scope = excluded.scope, created_at = excluded.created_at`,
 			user, client, scope, store.Millis(s.now()))
-		return err
+		if err != nil {
+			return err
+		}
+		return s.record(ctx, tx, v.personDid("consent.give", audit.Success))
 	})
 }
 
@@ -388,6 +393,9 @@ func (s *Service) issueAnswer(ctx context.Context, v *visit) (url.Values, error)
 			return err
 		}
 		if err := g.insert(ctx, tx); err != nil {
+			return err
+		}
+		if err := s.recordGrant(ctx, tx, v, g); err != nil {
 			return err
 		}
 		for _, insert := range inserts {

@@ -11,6 +11,7 @@ import (
 	"time"
 	"unicode"
 
+	"github.com/sluicehq/sluice/internal/audit"
 	"github.com/sluicehq/sluice/internal/fault"
 	"github.com/sluicehq/sluice/internal/identity"
 	"github.com/sluicehq/sluice/internal/store"
@@ -97,7 +98,15 @@ func (s *Service) CreateClient(ctx context.Context, c Client, secret string) (ge
 	if err := c.check(s.customGrants()...); err != nil {
 		return "", err
 	}
-	return generated, c.insert(ctx, s.db, s.now())
+	return generated, s.db.Write(ctx, func(tx *store.Tx) error { return s.insertClient(ctx, tx, &c, nil) })
+}
+
+// insertClient keeps a new client and writes it down.
+func (s *Service) insertClient(ctx context.Context, tx *store.Tx, c *Client, details audit.Details) error {
+	if err := c.insert(ctx, tx, s.now()); err != nil {
+		return err
+	}
+	return s.recordClient(ctx, tx, "client.create", c.ID, details)
 }
 
 // insert keeps a new client, with its secret.
@@ -157,8 +166,12 @@ func (s *Service) updateClient(ctx context.Context, tx *store.Tx, c *Client, sec
 			return err
 		}
 	}
-	return s.changeClient(ctx, tx, c.ID, `name = $3, grant_types = $4, redirect_uris = $5, scope = $6, token_format = $7,
+	err := s.changeClient(ctx, tx, c.ID, `name = $3, grant_types = $4, redirect_uris = $5, scope = $6, token_format = $7,
 		access_ttl = $8, refresh_ttl = $9, skip_consent = $10, introspect = $11, metadata = $12`, c.values()[1:]...)
+	if err != nil {
+		return err
+	}
+	return s.recordClient(ctx, tx, "client.change", c.ID, audit.Details{"another_secret": c.secret != secret})
 }
 
 // storedSecret returns the form in which a secret is kept: a digest for a
@@ -283,6 +296,9 @@ func (s *Service) DeleteClient(ctx context.Context, id string) error {
 			err = noClient(id)
 		}
 		if err != nil {
+			return err
+		}
+		if err := s.recordClient(ctx, tx, "client.delete", id, nil); err != nil {
 			return err
 		}
 		return s.tell(ctx, tx, tokensEnded{ClientID: id})

@@ -150,7 +150,7 @@ func TestStatementsOfARequest(t *testing.T) {
 	browser.Authorize(t, ask, kermit, password) // signs in and allows
 	before := count()
 	code := browser.Authorize(t, ask, kermit, password).Query().Get("code")
-	if got, want := count()-before, 5; got != want {
+	if got, want := count()-before, 6; got != want {
 		t.Errorf("asking for a code anew takes %d statements, want %d", got, want)
 	}
 	redemption := form("grant_type", "authorization_code", "code", code, "redirect_uri", callback, "code_verifier", verifier)
@@ -163,8 +163,8 @@ func TestStatementsOfARequest(t *testing.T) {
 		{"client credentials", "web", "secret", "/oauth/token", own, 1},
 		{"introspection of a user's token", "rs", "rs secret", "/oauth/introspect", form("token", user.Text("access_token")), 1},
 		{"introspection of a dead token", "rs", "rs secret", "/oauth/introspect", form("token", "slc_at_none"), 2},
-		{"a code: one read, and one transaction of three", "web", "secret", "/oauth/token", redemption, 4},
-		{"a refresh: one read, and one transaction of three", "web", "secret", "/oauth/token", form("grant_type", "refresh_token", "refresh_token", user.Text("refresh_token")), 4},
+		{"a code: one read, and one transaction of four, the audit line among them", "web", "secret", "/oauth/token", redemption, 5},
+		{"a refresh: one read, and one transaction of four, the audit line among them", "web", "secret", "/oauth/token", form("grant_type", "refresh_token", "refresh_token", user.Text("refresh_token")), 5},
 	}
 	for _, test := range tests {
 		before = count()

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/sluicehq/sluice/internal/audit"
 	"github.com/sluicehq/sluice/internal/fault"
 	"github.com/sluicehq/sluice/internal/store"
 	"github.com/sluicehq/sluice/internal/throttle"
@@ -47,6 +48,9 @@ func (s *Service) RotateClientSecret(ctx context.Context, id, secret string, ove
 		if err != nil {
 			return err
 		}
+		if err := s.recordClient(ctx, tx, "client.secret", id, audit.Details{"overlap": overlap.String()}); err != nil {
+			return err
+		}
 		if overlap == 0 {
 			return s.setSecret(ctx, tx, id, stored)
 		}
@@ -73,6 +77,9 @@ func (s *Service) EndOldClientSecret(ctx context.Context, id string) error {
 			err = fault.New(fault.NotFound, "there is no client %q with an old secret", id)
 		}
 		if err != nil {
+			return err
+		}
+		if err := s.recordClient(ctx, tx, "client.secret.end_old", id, nil); err != nil {
 			return err
 		}
 		return s.changeClient(ctx, tx, id, `old_secret_hash = '', old_secret_until = NULL`)

@@ -44,6 +44,9 @@ func (s *Service) SetClientActive(ctx context.Context, id string, active bool) e
 		if err := s.endClient(ctx, tx, id); err != nil {
 			return err
 		}
+		if err := s.recordClient(ctx, tx, "client.disable", id, nil); err != nil {
+			return err
+		}
 		return s.tell(ctx, tx, tokensEnded{ClientID: id})
 	})
 }
@@ -89,7 +92,10 @@ func (s *Service) enableClient(ctx context.Context, id string) error {
 		if err := s.endClient(ctx, tx, id); err != nil {
 			return err
 		}
-		return s.changeClient(ctx, tx, id, `status = $3`, clientActive)
+		if err := s.changeClient(ctx, tx, id, `status = $3`, clientActive); err != nil {
+			return err
+		}
+		return s.recordClient(ctx, tx, "client.enable", id, nil)
 	})
 }
 

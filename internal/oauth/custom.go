@@ -102,7 +102,7 @@ func (s *Service) customTokens(ctx context.Context, c *call, username string, sc
 		if err != nil {
 			return nil, err
 		}
-		return i.answer, i.insert(ctx, s.db)
+		return i.answer, s.commit(ctx, i)
 	}
 	user, err := s.activeUserNamed(ctx, username, "the user is no active user here")
 	if err != nil {

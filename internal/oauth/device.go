@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/sluicehq/sluice/internal/audit"
 	"github.com/sluicehq/sluice/internal/fault"
 	"github.com/sluicehq/sluice/internal/page"
 	"github.com/sluicehq/sluice/internal/store"
@@ -256,7 +257,13 @@ func (s *Service) settleDevice(ctx context.Context, v *visit, status string, g *
 		if err == nil && n == 0 {
 			err = fault.New(fault.Conflict, "This device has its answer already, or its code has expired. Start again on the device.")
 		}
-		return err
+		switch {
+		case err != nil:
+			return err
+		case g == nil:
+			return s.record(ctx, tx, v.personDid("consent.give", audit.Denied))
+		}
+		return s.recordGrant(ctx, tx, v, g)
 	})
 }
 

@@ -45,7 +45,8 @@ func (s *Service) exchange(ctx context.Context, c *call) (*answer, error) {
 		return nil, err
 	}
 	s.cfg.Log.InfoContext(ctx, "token exchanged", "client", c.client.ID, "from", subject.clientID, "scope", i.answer.Scope)
-	return i.answer, i.insert(ctx, s.db)
+	i.grantType = TokenExchange
+	return i.answer, s.commit(ctx, i)
 }
 
 // exchangeFormat checks which kinds of tokens are named; empty means the client's

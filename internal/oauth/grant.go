@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/sluicehq/sluice/internal/audit"
 	"github.com/sluicehq/sluice/internal/fault"
 	"github.com/sluicehq/sluice/internal/identity"
 	"github.com/sluicehq/sluice/internal/store"
@@ -26,7 +27,7 @@ func (s *Service) clientCredentials(ctx context.Context, c *call) (*answer, erro
 	if err != nil {
 		return nil, err
 	}
-	return i.answer, i.insert(ctx, s.db)
+	return i.answer, s.commit(ctx, i)
 }
 
 // password is RFC 6749 §4.3.
@@ -39,6 +40,9 @@ func (s *Service) password(ctx context.Context, c *call) (*answer, error) {
 		return nil, err
 	}
 	user, err := s.users.Authenticate(ctx, c.form["username"], c.form["password"])
+	if err != nil {
+		s.users.RecordRefused(ctx, c.form["username"], "password grant", c.client.ID, err)
+	}
 	if fault.Is(err, fault.Unauthorized) {
 		wrong := invalidGrant("the user name or the password is wrong")
 		if s.cfg.PasswordError401 {
@@ -66,6 +70,12 @@ func (s *Service) begin(ctx context.Context, c *call, g *signIn, user *identity.
 	err = s.db.Write(ctx, func(tx *store.Tx) error {
 		if err := g.insert(ctx, tx); err != nil {
 			return err
+		}
+		if g.kind == Password {
+			e := audit.Event{Name: "sign_in", Actor: audit.User(user.ID), ActorName: user.Email, ClientID: c.client.ID, Details: audit.Details{"by": "password grant"}}
+			if err := s.record(ctx, tx, e); err != nil {
+				return err
+			}
 		}
 		return i.insert(ctx, tx)
 	})
@@ -150,7 +160,7 @@ func (s *Service) redeemCode(ctx context.Context, c *call) (*answer, error) {
 			return err
 		}
 		if replayed = n == 0; replayed {
-			return s.revokeGrant(ctx, tx, code.grant.id, c.now)
+			return s.revokeGrant(ctx, tx, code.grant.id, c.now, "a code was used twice")
 		}
 		return i.insert(ctx, tx)
 	})
@@ -217,7 +227,7 @@ func (s *Service) spoil(ctx context.Context, k *code, now time.Time, why error) 
 		if err != nil || n > 0 {
 			return err
 		}
-		return s.revokeGrant(ctx, tx, k.grant.id, now)
+		return s.revokeGrant(ctx, tx, k.grant.id, now, "a code was used twice")
 	})
 	if err != nil {
 		return err

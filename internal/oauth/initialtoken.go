@@ -12,6 +12,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/sluicehq/sluice/internal/audit"
 	"github.com/sluicehq/sluice/internal/fault"
 	"github.com/sluicehq/sluice/internal/store"
 )
@@ -67,8 +68,14 @@ func (s *Service) CreateInitialToken(ctx context.Context, name string, uses int6
 	}
 	t.ID = id.String()
 	token := newSecret(initialPrefix)
-	_, err = s.db.Exec(ctx, `INSERT INTO initial_access_tokens (id, hash, name, policy, uses_left, created_at, expires_at)
-		VALUES ($1, $2, $3, $4, $5, $6, $7)`, t.ID, hash(token), t.Name, string(text), t.UsesLeft, store.Millis(t.Created), store.Millis(t.Expires))
+	err = s.db.Write(ctx, func(tx *store.Tx) error {
+		_, err := tx.Exec(ctx, `INSERT INTO initial_access_tokens (id, hash, name, policy, uses_left, created_at, expires_at)
+			VALUES ($1, $2, $3, $4, $5, $6, $7)`, t.ID, hash(token), t.Name, string(text), t.UsesLeft, store.Millis(t.Created), store.Millis(t.Expires))
+		if err != nil {
+			return err
+		}
+		return s.record(ctx, tx, audit.Event{Name: "initial_token.create", Subject: "initial_token:" + t.ID, Details: audit.Details{"name": t.Name, "uses": uses}})
+	})
 	return token, t, err
 }
 
@@ -120,11 +127,16 @@ func (s *Service) InitialTokens(ctx context.Context, offset, limit int) ([]Initi
 // RevokeInitialToken ends an initial access token; the clients that registered
 // with it stay.
 func (s *Service) RevokeInitialToken(ctx context.Context, id string) error {
-	n, err := s.db.Exec(ctx, `DELETE FROM initial_access_tokens WHERE id = $1`, id)
-	if err == nil && n == 0 {
-		err = fault.New(fault.NotFound, "there is no initial access token %q", id)
-	}
-	return err
+	return s.db.Write(ctx, func(tx *store.Tx) error {
+		n, err := tx.Exec(ctx, `DELETE FROM initial_access_tokens WHERE id = $1`, id)
+		if err == nil && n == 0 {
+			err = fault.New(fault.NotFound, "there is no initial access token %q", id)
+		}
+		if err != nil {
+			return err
+		}
+		return s.record(ctx, tx, audit.Event{Name: "initial_token.revoke", Subject: "initial_token:" + id})
+	})
 }
 
 // errInitialToken tells nothing about which part was wrong.

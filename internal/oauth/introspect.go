@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/sluicehq/sluice/bearer"
+	"github.com/sluicehq/sluice/internal/audit"
 	"github.com/sluicehq/sluice/internal/identity"
 	"github.com/sluicehq/sluice/internal/store"
 )
@@ -252,8 +253,9 @@ func (s *Service) end(ctx context.Context, r *http.Request, f form) error {
 	if err != nil || l.clientID != client.ID {
 		return err
 	}
+	ctx = audit.WithActor(ctx, audit.Client(client.ID), client.Title())
 	s.cfg.Log.InfoContext(ctx, "token revoked", "client", client.ID, "refresh", false)
-	return s.revokeToken(ctx, hash(f["token"]))
+	return s.revokeToken(ctx, hash(f["token"]), l)
 }
 
 // endRefresh ends the grant of a refresh token, of a used one as well: its owner
@@ -267,7 +269,7 @@ func (s *Service) endRefresh(ctx context.Context, client *Client, token string) 
 		return err
 	}
 	s.cfg.Log.InfoContext(ctx, "token revoked", "client", client.ID, "refresh", true)
-	return s.endGrant(ctx, row.grant.id, s.now())
+	return s.endGrant(audit.WithActor(ctx, audit.Client(client.ID), client.Title()), row.grant.id, s.now(), "the client revoked it")
 }
 
 // Validate makes the authorization server in the same process a

@@ -13,6 +13,7 @@ import (
 	"github.com/go-jose/go-jose/v4/jwt"
 	"github.com/google/uuid"
 
+	"github.com/sluicehq/sluice/internal/audit"
 	"github.com/sluicehq/sluice/internal/identity"
 	"github.com/sluicehq/sluice/internal/store"
 )
@@ -103,6 +104,9 @@ type issue struct {
 	issued  time.Time
 	expires time.Time
 	refresh time.Time // expiry of the refresh token, when there is one
+
+	grantType string     // what the tokens were asked for by
+	record    *audit.Log // tells of them; nil: it does not
 }
 
 // newIssue makes an access token, and an id_token when the scope asks for one,
@@ -134,6 +138,12 @@ func (s *Service) newTokensFor(c *call, g *signIn, user *identity.User, scope []
 	}
 	if user != nil {
 		i.answer.userID = user.ID
+	}
+	if i.grantType = c.form["grant_type"]; i.grantType == "" && g != nil {
+		i.grantType = g.kind
+	}
+	if s.tells(i) {
+		i.record = s.cfg.Audit
 	}
 	change(i)
 	var err error
@@ -198,6 +208,11 @@ func (s *Service) withRefresh(i *issue) {
 // insert keeps the tokens' hashes, or gives errChanged when the client is not what the
 // tokens were made for.
 func (i *issue) insert(ctx context.Context, q store.Querier) error {
+	if tx, ok := q.(*store.Tx); ok && i.record != nil {
+		if err := i.record.Write(ctx, tx, i.event()); err != nil {
+			return err
+		}
+	}
 	var grantID, userID any
 	if i.grant != nil {
 		grantID, userID = i.grant.id, i.grant.userID

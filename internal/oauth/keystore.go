@@ -18,6 +18,7 @@ import (
 
 	"github.com/go-jose/go-jose/v4"
 
+	"github.com/sluicehq/sluice/internal/audit"
 	"github.com/sluicehq/sluice/internal/fault"
 	"github.com/sluicehq/sluice/internal/store"
 )
@@ -40,6 +41,7 @@ type keyStore struct {
 	db      *store.DB
 	now     func() time.Time
 	log     *slog.Logger
+	audit   *audit.Log
 	master  *MasterKey // encrypts; nil: the keys lie open
 	before  *MasterKey // what encrypted until now; may be nil
 	period  time.Duration
@@ -50,7 +52,7 @@ type keyStore struct {
 }
 
 func newKeyStore(db *store.DB, cfg Config) *keyStore {
-	return &keyStore{db: db, now: cfg.Now, log: cfg.Log, master: cfg.Key, before: cfg.PreviousKey, period: cfg.KeyRotation, overlap: cfg.KeyOverlap}
+	return &keyStore{db: db, now: cfg.Now, log: cfg.Log, audit: cfg.Audit, master: cfg.Key, before: cfg.PreviousKey, period: cfg.KeyRotation, overlap: cfg.KeyOverlap}
 }
 
 // keep is how long a retired key stays published: while a token that it signed
@@ -211,7 +213,7 @@ func (k *keyStore) rotateDue(ctx context.Context) error {
 	}
 	for _, old := range ring.keys {
 		if old.state(k.now(), k.keep()) == keyGone {
-			if _, err := k.db.Exec(ctx, `DELETE FROM signing_keys WHERE id = $1`, old.id); err != nil {
+			if _, err := k.change(ctx, "key.delete", old.id, `DELETE FROM signing_keys WHERE id = $1`, old.id); err != nil {
 				return fmt.Errorf("deleting signing key %s: %w", old.id, err)
 			}
 			made = true
@@ -221,6 +223,18 @@ func (k *keyStore) rotateDue(ctx context.Context) error {
 		return nil
 	}
 	return k.load(ctx)
+}
+
+// change runs the statement of one key's change and writes it down, when it changed
+// anything. It returns how many rows it changed.
+func (k *keyStore) change(ctx context.Context, event, id, statement string, args ...any) (n int64, err error) {
+	err = k.db.Write(ctx, func(tx *store.Tx) error {
+		if n, err = tx.Exec(ctx, statement, args...); err != nil || n == 0 {
+			return err
+		}
+		return k.audit.Write(ctx, tx, audit.Event{Name: event, Subject: "key:" + id})
+	})
+	return n, err
 }
 
 // make adds the algorithm's key of that generation unless another process has
@@ -246,7 +260,7 @@ func (k *keyStore) make(ctx context.Context, algorithm string, generation int64,
 	if k.master != nil {
 		der = k.master.seal(id, algorithm, der)
 	}
-	n, err := k.db.Exec(ctx, `INSERT INTO signing_keys (id, algorithm, generation, sealed_by, private_key, created_at, active_at)
+	n, err := k.change(ctx, "key.create", id, `INSERT INTO signing_keys (id, algorithm, generation, sealed_by, private_key, created_at, active_at)
 		VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (algorithm, generation) DO NOTHING`,
 		id, algorithm, generation, k.master.Fingerprint(), der, store.Millis(k.now()), store.Millis(active))
 	if err != nil {
@@ -277,7 +291,7 @@ func (k *keyStore) reencrypt(ctx context.Context) (int, error) {
 		if err != nil {
 			return done, fmt.Errorf("encrypting signing key %s: %w", x.id, err)
 		}
-		n, err := k.db.Exec(ctx, `UPDATE signing_keys SET private_key = $1, sealed_by = $2 WHERE id = $3 AND sealed_by = $4`,
+		n, err := k.change(ctx, "key.encrypt", x.id, `UPDATE signing_keys SET private_key = $1, sealed_by = $2 WHERE id = $3 AND sealed_by = $4`,
 			k.master.seal(x.id, x.algorithm, der), k.master.Fingerprint(), x.id, x.sealedBy)
 		if err != nil {
 			return done, fmt.Errorf("encrypting signing key %s: %w", x.id, err)
@@ -336,7 +350,7 @@ func (k *keyStore) mayMake(ring *keyring) error {
 
 // hasten lets a key that waits begin at the given time, if that is sooner.
 func (k *keyStore) hasten(ctx context.Context, id string, at time.Time) error {
-	_, err := k.db.Exec(ctx, `UPDATE signing_keys SET active_at = $1 WHERE id = $2 AND active_at > $1`, store.Millis(at), id)
+	_, err := k.change(ctx, "key.hasten", id, `UPDATE signing_keys SET active_at = $1 WHERE id = $2 AND active_at > $1`, store.Millis(at), id)
 	return err
 }
 
@@ -356,7 +370,7 @@ func (k *keyStore) revoke(ctx context.Context, id string) error {
 			return err
 		}
 	}
-	if _, err := k.db.Exec(ctx, `DELETE FROM signing_keys WHERE id = $1`, id); err != nil {
+	if _, err := k.change(ctx, "key.revoke", id, `DELETE FROM signing_keys WHERE id = $1`, id); err != nil {
 		return err
 	}
 	return k.refresh(ctx)

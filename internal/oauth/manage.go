@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"strings"
 
+	"github.com/sluicehq/sluice/internal/audit"
 	"github.com/sluicehq/sluice/internal/store"
 )
 
@@ -67,7 +68,7 @@ func (s *Service) manage(w http.ResponseWriter, r *http.Request) {
 	m, err := s.managed(r)
 	var a *registered
 	if err == nil {
-		a, err = do(r, m)
+		a, err = do(r.WithContext(audit.WithActor(r.Context(), audit.Client(m.ID), m.Title())), m)
 	}
 	switch {
 	case err != nil:

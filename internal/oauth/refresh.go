@@ -142,11 +142,11 @@ func (s *Service) repeat(ctx context.Context, c *call, row *refreshRow, token st
 	late := s.cfg.RefreshGrace == 0 || c.now.Sub(row.used) >= s.cfg.RefreshGrace
 	if late || !next.used.IsZero() {
 		s.cfg.Log.WarnContext(ctx, "refresh token reused: grant revoked", "client", c.client.ID, "user", row.grant.userID)
-		if err := s.endGrant(ctx, row.grant.id, c.now); err != nil {
+		if err := s.endGrant(ctx, row.grant.id, c.now, "a refresh token was used twice"); err != nil {
 			return nil, err
 		}
 		return nil, deadRefresh()
 	}
 	i.answer.RefreshToken = successor
-	return i.answer, i.insert(ctx, s.db)
+	return i.answer, s.commit(ctx, i)
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/go-json-experiment/json"
 	"github.com/google/uuid"
 
+	"github.com/sluicehq/sluice/internal/audit"
 	"github.com/sluicehq/sluice/internal/fault"
 	"github.com/sluicehq/sluice/internal/store"
 )
@@ -178,7 +179,8 @@ func (s *Service) keepRegistration(ctx context.Context, c *Client, by *InitialTo
 				return err
 			}
 		}
-		if err := c.insert(ctx, tx, now); err != nil {
+		details := audit.Details{"registration": true, "initial_token": by.ID}
+		if err := s.insertClient(audit.WithActor(ctx, audit.Client(c.ID), c.Title()), tx, c, details); err != nil {
 			return err
 		}
 		_, err := tx.Exec(ctx, `INSERT INTO registrations (client_id, hash, token_id, policy) VALUES ($1, $2, $3, $4)`,

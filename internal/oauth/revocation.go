@@ -14,6 +14,7 @@ import (
 	"github.com/go-jose/go-jose/v4/jwt"
 
 	"github.com/sluicehq/sluice/bearer"
+	"github.com/sluicehq/sluice/internal/audit"
 	"github.com/sluicehq/sluice/internal/store"
 )
 
@@ -64,7 +65,7 @@ func (s *Service) UserEnded(ctx context.Context, tx *store.Tx, userID int64) err
 // that changes it: the grants by it, and those of browser sessions and devices that
 // he allowed, with offline_access too. What another server vouched for stays.
 func (s *Service) PasswordChanged(ctx context.Context, tx *store.Tx, userID int64) error {
-	err := s.revokeGrants(ctx, tx, s.now(), `user_id = $2 AND kind IN ($3, $4, $5, $6)`, userID, AuthorizationCode, Implicit, Password, DeviceCode)
+	err := s.revokeGrants(ctx, tx, s.now(), "the user has a new password", `user_id = $2 AND kind IN ($3, $4, $5, $6)`, userID, AuthorizationCode, Implicit, Password, DeviceCode)
 	if err != nil {
 		return fmt.Errorf("ending the grants of an old password: %w", err)
 	}
@@ -72,41 +73,58 @@ func (s *Service) PasswordChanged(ctx context.Context, tx *store.Tx, userID int6
 }
 
 // revokeToken ends one access token.
-func (s *Service) revokeToken(ctx context.Context, hash []byte) error {
+func (s *Service) revokeToken(ctx context.Context, hash []byte, l *live) error {
 	return s.db.Write(ctx, func(tx *store.Tx) error {
 		n, err := tx.Exec(ctx, `UPDATE access_tokens SET revoked_at = $1 WHERE hash = $2 AND revoked_at IS NULL`, store.Millis(s.now()), hash)
 		if err != nil || n == 0 {
+			return err
+		}
+		e := audit.Event{Name: "token.revoke", ClientID: l.clientID, Subject: audit.Client(l.clientID), Details: audit.Details{"grant": l.grantID}}
+		if l.user != nil {
+			e.Subject = audit.User(l.user.ID)
+		}
+		if err := s.record(ctx, tx, e); err != nil {
 			return err
 		}
 		return s.tell(ctx, tx, tokensEnded{TokenHashes: []string{base64.RawURLEncoding.EncodeToString(hash)}})
 	})
 }
 
-// revokeGrant ends a grant and with it every code and token that came of it.
-func (s *Service) revokeGrant(ctx context.Context, tx *store.Tx, id string, now time.Time) error {
-	return s.revokeGrants(ctx, tx, now, `id = $2`, id)
+// revokeGrant ends a grant and with it every code and token that came of it, and
+// writes down why.
+func (s *Service) revokeGrant(ctx context.Context, tx *store.Tx, id string, now time.Time, why string) error {
+	return s.revokeGrants(ctx, tx, now, why, `id = $2`, id)
 }
 
 // endGrant is revokeGrant in a transaction of its own.
-func (s *Service) endGrant(ctx context.Context, id string, now time.Time) error {
-	return s.db.Write(ctx, func(tx *store.Tx) error { return s.revokeGrant(ctx, tx, id, now) })
+func (s *Service) endGrant(ctx context.Context, id string, now time.Time, why string) error {
+	return s.db.Write(ctx, func(tx *store.Tx) error { return s.revokeGrant(ctx, tx, id, now, why) })
 }
 
 // revokeGrants ends the grants for which a condition holds, whose parameters begin
 // at $2.
-func (s *Service) revokeGrants(ctx context.Context, tx *store.Tx, now time.Time, condition string, args ...any) error {
-	var ended []string
+func (s *Service) revokeGrants(ctx context.Context, tx *store.Tx, now time.Time, why, condition string, args ...any) error {
+	var ended []*signIn
 	err := tx.Query(ctx, func(r store.Row) error {
-		var id string
-		err := r.Scan(&id)
-		ended = append(ended, id)
-		return err
-	}, `UPDATE grants SET revoked_at = $1 WHERE revoked_at IS NULL AND `+condition+` RETURNING id`, append([]any{store.Millis(now)}, args...)...)
-	if err != nil || len(s.cfg.RevocationReceivers) == 0 {
+		g := &signIn{}
+		ended = append(ended, g)
+		return r.Scan(&g.id, &g.clientID, &g.userID)
+	}, `UPDATE grants SET revoked_at = $1 WHERE revoked_at IS NULL AND `+condition+` RETURNING id, client_id, user_id`, append([]any{store.Millis(now)}, args...)...)
+	if err != nil {
 		return err
 	}
-	for _, id := range ended {
-		hashes, err := liveHashes(ctx, tx, id, now)
+	for _, g := range ended {
+		err := s.record(ctx, tx, audit.Event{Name: "grant.revoke", ClientID: g.clientID, Subject: audit.User(g.userID),
+			Details: audit.Details{"grant": g.id, "reason": why}})
+		if err != nil {
+			return err
+		}
+	}
+	if len(s.cfg.RevocationReceivers) == 0 {
+		return nil
+	}
+	for _, g := range ended {
+		hashes, err := liveHashes(ctx, tx, g.id, now)
 		if err != nil {
 			return err
 		}

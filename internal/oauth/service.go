@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/sluicehq/sluice/bearer"
+	"github.com/sluicehq/sluice/internal/audit"
 	"github.com/sluicehq/sluice/internal/identity"
 	"github.com/sluicehq/sluice/internal/page"
 	"github.com/sluicehq/sluice/internal/store"
@@ -97,6 +98,11 @@ type Config struct {
 	DPoPNonces bool
 	// Guard counts attempts to prove a client or a user code.
 	Guard *throttle.Guard
+	// Audit keeps the record of who did what; nil keeps none.
+	Audit *audit.Log
+	// AuditTokens is which issued tokens the record tells of: AuditAll, AuditPeople
+	// (those that speak for a user) or AuditNone.
+	AuditTokens string
 	// Secure is true when browsers reach the server by https.
 	Secure bool
 	// Log receives an event for each sign-in, issue and refusal; never a secret.

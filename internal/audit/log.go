@@ -1,0 +1,143 @@
+package audit
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/sluicehq/sluice/internal/origin"
+	"github.com/sluicehq/sluice/internal/store"
+)
+
+// The bounds of lines that tell of no change: a refused request must not cost more
+// because it is written down, nor fill the disk.
+const (
+	tryAtOnce = 4           // being written at the same time, in one process
+	tryBurst  = 500         // at once after a quiet time
+	tryRate   = 20          // a second, in the long run
+	tryWait   = time.Second // the longest that one is waited for
+)
+
+// Log writes and reads the record. It is safe for concurrent use; a nil one writes
+// nothing, for rooms that are tested alone.
+type Log struct {
+	db      *store.DB
+	log     *slog.Logger
+	now     func() time.Time
+	writing chan struct{}
+
+	mu      sync.Mutex
+	room    float64 // how many lines Try may still write
+	at      time.Time
+	dropped int64 // how many it has not written since the last that it has
+}
+
+// New returns the record on a migrated database. log receives what cannot be
+// written.
+func New(db *store.DB, log *slog.Logger, now func() time.Time) *Log {
+	return &Log{db: db, log: log, now: now, writing: make(chan struct{}, tryAtOnce), room: tryBurst, at: now()}
+}
+
+// Write writes a line in the transaction of the change that it tells of. Its error
+// must undo the change.
+func (l *Log) Write(ctx context.Context, tx *store.Tx, e Event) error { return l.write(ctx, tx, e) }
+
+func (l *Log) write(ctx context.Context, q store.Querier, e Event) error {
+	if l == nil {
+		return nil
+	}
+	id, err := uuid.NewV7()
+	if err != nil {
+		return fmt.Errorf("making an event's id: %w", err)
+	}
+	e.complete(ctx)
+	details, err := e.Details.text()
+	if err != nil {
+		return err
+	}
+	_, err = q.Exec(ctx, `INSERT INTO audit_events (at, id, event, outcome, actor, actor_name, client_id, subject, address, request, details)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`, store.Millis(l.now()), id.String(), e.Name, e.Outcome, line(e.Actor), line(e.ActorName),
+		line(e.ClientID), line(e.Subject), origin.Text(ctx), line(e.Request), details)
+	if err != nil {
+		return fmt.Errorf("writing the audit line %s: %w", e.Name, err)
+	}
+	return nil
+}
+
+// Try writes a line about something that changed nothing. It waits a second at
+// most, and of a flood it writes a part: the next line tells how many are missing.
+func (l *Log) Try(ctx context.Context, e Event) {
+	if l == nil {
+		return
+	}
+	missing, ok := l.admit()
+	if !ok {
+		return
+	}
+	select {
+	case l.writing <- struct{}{}:
+	default:
+		l.drop(missing + 1)
+		return
+	}
+	defer func() { <-l.writing }()
+	if missing > 0 {
+		details := Details{"missing_before": missing}
+		for name, value := range e.Details {
+			details[name] = value
+		}
+		e.Details = details
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), tryWait)
+	defer cancel()
+	if err := l.write(ctx, l.db, e); err != nil {
+		l.drop(missing + 1)
+		l.log.WarnContext(ctx, "an audit line is missing", "event", e.Name, "outcome", e.Outcome, "error", err)
+	}
+}
+
+// admit takes one line from what may be written now; missing is how many were not
+// written before it.
+func (l *Log) admit() (missing int64, ok bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	now := l.now()
+	if passed := now.Sub(l.at).Seconds(); passed > 0 {
+		l.room = min(l.room+passed*tryRate, tryBurst)
+	}
+	l.at = now
+	if l.room < 1 {
+		l.dropped++
+		return 0, false
+	}
+	l.room--
+	missing, l.dropped = l.dropped, 0
+	return missing, true
+}
+
+func (l *Log) drop(n int64) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.dropped += n
+}
+
+// SweepAll drops the lines that are older than keep, in small batches, and returns
+// how many went. 0 keeps them for ever.
+func (l *Log) SweepAll(ctx context.Context, keep time.Duration) (total int64, err error) {
+	const batch = 500
+	for n := int64(batch); keep > 0 && n == batch && err == nil; total += n {
+		n, err = l.Sweep(ctx, l.now().Add(-keep), batch)
+	}
+	return total, err
+}
+
+// Sweep drops at most limit lines from before a time, the oldest first, and returns
+// how many went.
+func (l *Log) Sweep(ctx context.Context, before time.Time, limit int) (int64, error) {
+	return l.db.Exec(ctx, `DELETE FROM audit_events WHERE (at, id) IN (SELECT at, id FROM audit_events WHERE at < $1 ORDER BY at, id LIMIT $2)`,
+		store.Millis(before), limit)
+}
