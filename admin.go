@@ -3,6 +3,7 @@ package sluice
 import (
 	"context"
 	"crypto/rand"
+	"os"
 	"strings"
 	"time"
 
@@ -46,7 +47,7 @@ func (a *Admin) Close() error { return a.close() }
 // Migrate brings the database of cfg up to date and returns how many steps it
 // took.
 func Migrate(ctx context.Context, cfg Config) (int, error) {
-	db, err := openUnmigrated(ctx, cfg, newLog(cfg))
+	db, err := openUnmigrated(ctx, cfg, newLog(cfg, os.Stderr))
 	if err != nil {
 		return 0, err
 	}

@@ -41,7 +41,8 @@ type Server struct {
 
 	cfg    Config
 	log    *slog.Logger
-	db     *store.DB // nil for a gateway that introspects elsewhere
+	out    *logWriter // under the log, unless that was replaced
+	db     *store.DB  // nil for a gateway that introspects elsewhere
 	guard  *throttle.Guard
 	audit  *audit.Log
 	users  *identity.Service
@@ -143,7 +144,8 @@ func New(ctx context.Context, cfg Config, options ...Option) (*Server, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
-	s := &Server{cfg: cfg, log: newLog(cfg), now: time.Now}
+	out := newLogWriter(os.Stderr)
+	s := &Server{cfg: cfg, log: newLog(cfg, out), out: out, now: time.Now}
 	if err := s.build(audit.WithActor(ctx, audit.System, ""), options); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
@@ -174,18 +176,6 @@ func (s *Server) build(ctx context.Context, options []Option) error {
 	}
 	s.base = s.routes()
 	return nil
-}
-
-// newLog makes the log that cfg asks for.
-func newLog(cfg Config) *slog.Logger {
-	var level slog.Level
-	_ = level.UnmarshalText([]byte(cfg.LogLevel)) // Validate has checked it
-	options := &slog.HandlerOptions{Level: level}
-	var h slog.Handler = slog.NewTextHandler(os.Stderr, options)
-	if cfg.LogFormat == "json" {
-		h = slog.NewJSONHandler(os.Stderr, options)
-	}
-	return slog.New(withRequestID{h})
 }
 
 // openRooms opens the database and what lives on it. A gateway that asks another
@@ -422,6 +412,7 @@ func (s *Server) health(w http.ResponseWriter, r *http.Request) {
 
 // Close ends background work and closes the database.
 func (s *Server) Close() error {
+	defer s.out.flush()
 	if s.db == nil {
 		return nil
 	}
