@@ -24,6 +24,7 @@ var keys = []key{
 	{name: "server.address", set: setHost},
 	{name: "sluice.data", set: text(func(c *Config) *string { return &c.Data })},
 	{name: "sluice.database", secret: true, set: text(func(c *Config) *string { return &c.Database })},
+	{name: "sluice.database-connections", set: whole(func(c *Config) *int { return &c.DatabaseConnections })},
 	{name: "sluice.role", set: text(func(c *Config) *string { return (*string)(&c.Role) })},
 	{name: "sluice.demo", set: flag(func(c *Config) *bool { return &c.Demo })},
 	{name: "sluice.issuer", set: text(func(c *Config) *string { return &c.Issuer })},

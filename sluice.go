@@ -250,7 +250,8 @@ func openStore(ctx context.Context, cfg Config, log *slog.Logger) (*store.DB, er
 }
 
 func openUnmigrated(ctx context.Context, cfg Config, log *slog.Logger) (*store.DB, error) {
-	return store.Open(ctx, store.Config{URL: cfg.Database, Path: filepath.Join(cfg.Data, "sluice.db"), Log: log})
+	return store.Open(ctx, store.Config{URL: cfg.Database, Path: filepath.Join(cfg.Data, "sluice.db"),
+		Connections: cfg.DatabaseConnections, Log: log})
 }
 
 // mount builds the handlers that the role asks for.
