@@ -20,6 +20,7 @@ type Admin struct {
 	users *identity.Service
 	auth  *oauth.Service
 	guard *throttle.Guard
+	house *housekeeping
 	close func() error
 }
 
@@ -38,7 +39,7 @@ func OpenAdmin(ctx context.Context, cfg Config) (*Admin, error) {
 
 // Admin returns the server's own.
 func (s *Server) Admin() *Admin {
-	return &Admin{audit: s.audit, users: s.users, auth: s.auth, guard: s.guard, close: func() error { return nil }}
+	return &Admin{audit: s.audit, users: s.users, auth: s.auth, guard: s.guard, house: s.house, close: func() error { return nil }}
 }
 
 // Close closes what OpenAdmin opened.

@@ -91,7 +91,8 @@ func TestAuditRecord(t *testing.T) {
 		},
 		"client:more": {
 			"client.create success cli client:more", "client.secret success cli client:more", "client.secret.end_old success cli client:more",
-			"client.change success cli client:more", "client.disable success cli client:more", "client.enable success cli client:more", "client.delete success cli client:more",
+			"client.change success cli client:more", "client.disable success cli client:more", "client.enable success cli client:more",
+			"client.disable success cli client:more", "client.delete success cli client:more",
 		},
 		who: {"user.disable success cli " + who, "user.enable success cli " + who, "user.password success cli " + who},
 		"initial_token:" + initial.ID: {

@@ -16,13 +16,11 @@ import (
 // The server's limits on a connection. A request's head must come within the
 // first, the whole of it within the second, the answer within the third.
 const (
-	headTimeout   = 5 * time.Second
-	readTimeout   = 30 * time.Second
-	writeTimeout  = 5 * time.Minute
-	idleTimeout   = 2 * time.Minute
-	maxHeader     = 16 << 10
-	sweepInterval = time.Minute
-	sweepLimit    = 5000 // counters of attempts that go at once
+	headTimeout  = 5 * time.Second
+	readTimeout  = 30 * time.Second
+	writeTimeout = 5 * time.Minute
+	idleTimeout  = 2 * time.Minute
+	maxHeader    = 16 << 10
 )
 
 // Run builds a Server and serves cfg.Addr until ctx ends; then it refuses new
@@ -94,38 +92,33 @@ func (s *Server) Background(ctx context.Context) {
 	}
 	ctx = audit.WithActor(ctx, audit.System, "")
 	var loops sync.WaitGroup
-	loops.Go(func() { s.sweep(ctx) })
+	loops.Go(func() { s.rotateKeys(ctx) })
+	loops.Go(func() { s.house.loop(ctx) })
 	if s.AuthServer != nil {
 		loops.Go(func() { s.auth.Deliver(ctx) })
 	}
 	loops.Wait()
 }
 
-// sweep rotates signing keys and drops expired rows now and then until ctx ends.
-func (s *Server) sweep(ctx context.Context) {
-	tick := time.NewTicker(sweepInterval)
+// rotateKeys rotates signing keys when they are due, until ctx ends.
+func (s *Server) rotateKeys(ctx context.Context) {
+	every(ctx, time.Minute, func() {
+		if err := s.auth.RotateDue(ctx); err != nil && ctx.Err() == nil {
+			s.log.Error("rotating the signing keys", "error", err)
+		}
+	})
+}
+
+// every calls fn each interval until ctx ends.
+func every(ctx context.Context, interval time.Duration, fn func()) {
+	tick := time.NewTicker(interval)
 	defer tick.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
-		}
-		if err := s.auth.RotateDue(ctx); err != nil && ctx.Err() == nil {
-			s.log.Error("rotating the signing keys", "error", err)
-		}
-		if n, err := s.audit.SweepAll(ctx, s.cfg.Audit.Retention); err != nil && ctx.Err() == nil {
-			s.log.Warn("dropping old audit lines", "error", err)
-		} else if n > 0 {
-			s.log.Debug("dropped old audit lines", "rows", n)
-		}
-		attempts := func(ctx context.Context) (int64, error) { return s.guard.Sweep(ctx, sweepLimit) }
-		for _, sweep := range []func(context.Context) (int64, error){s.auth.Sweep, s.users.Sweep, attempts} {
-			if n, err := sweep(ctx); err != nil && ctx.Err() == nil {
-				s.log.Warn("dropping expired rows", "error", err)
-			} else if n > 0 {
-				s.log.Debug("dropped expired rows", "rows", n)
-			}
+			fn()
 		}
 	}
 }

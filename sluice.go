@@ -58,6 +58,7 @@ type Server struct {
 	origins *origin.Addresses
 	cheap   bool // passwords are hashed for tests
 	now     func() time.Time
+	house   *housekeeping
 	clock   func() time.Time // nil: the machine's, which bearer reads in a cheaper way
 }
 
@@ -165,6 +166,7 @@ func (s *Server) build(ctx context.Context, options []Option) error {
 	if err := s.openRooms(ctx); err != nil {
 		return err
 	}
+	s.house = s.newHousekeeping()
 	if s.check, err = s.bearerServer(ctx); err != nil {
 		return err
 	}

@@ -215,14 +215,16 @@ func TestRetention(t *testing.T) {
 	}
 	r.move(time.Hour)
 	r.put(t, ctx, audit.Event{Name: "new"})
-	if n, err := r.SweepAll(ctx, 0); n != 0 || err != nil {
+	if n, err := r.Sweep(ctx, 0, 500); n != 0 || err != nil {
 		t.Errorf("for ever: %d went, %v", n, err)
 	}
-	if n, err := r.SweepAll(ctx, time.Hour); n != 0 || err != nil {
+	if n, err := r.Sweep(ctx, time.Hour, 500); n != 0 || err != nil {
 		t.Errorf("of just that age: %d went, %v", n, err)
 	}
-	if n, err := r.SweepAll(ctx, time.Hour-time.Millisecond); n != 1203 || err != nil {
-		t.Errorf("%d went, %v", n, err)
+	for _, want := range []int64{500, 500, 203, 0} {
+		if n, err := r.Sweep(ctx, time.Hour-time.Millisecond, 500); n != want || err != nil {
+			t.Errorf("%d went, not %d; %v", n, want, err)
+		}
 	}
 	if got := r.all(t, audit.Query{}); !slices.Equal(got, []string{"new"}) {
 		t.Errorf("%q are left", got)

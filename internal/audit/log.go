@@ -125,19 +125,12 @@ func (l *Log) drop(n int64) {
 	l.dropped += n
 }
 
-// SweepAll drops the lines that are older than keep, in small batches, and returns
-// how many went. 0 keeps them for ever.
-func (l *Log) SweepAll(ctx context.Context, keep time.Duration) (total int64, err error) {
-	const batch = 500
-	for n := int64(batch); keep > 0 && n == batch && err == nil; total += n {
-		n, err = l.Sweep(ctx, l.now().Add(-keep), batch)
+// Sweep drops at most limit lines that are older than keep, the oldest first, and
+// returns how many went. A keep of 0 drops none.
+func (l *Log) Sweep(ctx context.Context, keep time.Duration, limit int) (int64, error) {
+	if keep == 0 {
+		return 0, nil
 	}
-	return total, err
-}
-
-// Sweep drops at most limit lines from before a time, the oldest first, and returns
-// how many went.
-func (l *Log) Sweep(ctx context.Context, before time.Time, limit int) (int64, error) {
 	return l.db.Exec(ctx, `DELETE FROM audit_events WHERE (at, id) IN (SELECT at, id FROM audit_events WHERE at < $1 ORDER BY at, id LIMIT $2)`,
-		store.Millis(before), limit)
+		store.Millis(l.now().Add(-keep)), limit)
 }

@@ -202,9 +202,9 @@ func (s *Service) EndSession(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// Sweep drops expired sessions and returns how many went.
-func (s *Service) Sweep(ctx context.Context) (int64, error) {
-	return s.db.Exec(ctx, `DELETE FROM sessions WHERE expires_at < $1`, store.Millis(s.cfg.Now()))
+// Sweep drops at most limit expired sessions and returns how many went.
+func (s *Service) Sweep(ctx context.Context, limit int) (int64, error) {
+	return s.db.Exec(ctx, `DELETE FROM sessions WHERE hash IN (SELECT hash FROM sessions WHERE expires_at < $1 LIMIT $2)`, store.Millis(s.cfg.Now()), limit)
 }
 
 // cut shortens text to n bytes of whole characters.

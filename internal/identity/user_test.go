@@ -318,7 +318,7 @@ func TestSessions(t *testing.T) {
 	if signedIn(third) {
 		t.Error("the session outlived its hour")
 	}
-	if n, err := s.Sweep(t.Context()); err != nil || n != 1 {
+	if n, err := s.Sweep(t.Context(), 10); err != nil || n != 1 {
 		t.Errorf("swept %d, %v", n, err)
 	}
 	fourth := start(nil)

@@ -112,18 +112,19 @@ func (s *Service) insertClient(ctx context.Context, tx *store.Tx, c *Client, det
 // insert keeps a new client, with its secret.
 func (c *Client) insert(ctx context.Context, q store.Querier, now time.Time) error {
 	_, err := q.Exec(ctx, `INSERT INTO clients (id, name, secret_hash, grant_types, redirect_uris, scope, token_format,
-		access_ttl, refresh_ttl, skip_consent, introspect, metadata, created_at, updated_at, version)
-		VALUES ($1, $2, $12, $3, $4, $5, $6, $7, $8, $9, $10, $11, $13, $13, $14)`,
-		append(c.values(), c.secret, store.Millis(now), firstVersion())...)
+		access_ttl, refresh_ttl, skip_consent, introspect, metadata, created_at, updated_at, version, birth)
+		VALUES ($1, $2, $12, $3, $4, $5, $6, $7, $8, $9, $10, $11, $13, $13, $14, $15)`,
+		append(c.values(), c.secret, store.Millis(now), draw(), draw())...)
 	if fault.Is(err, fault.Conflict) {
 		return fault.New(fault.Conflict, "a client %q exists already", c.ID)
 	}
 	return err
 }
 
-// firstVersion is a new client's: one that was deleted and made again under the same
-// id must not look like what a process remembers.
-func firstVersion() int64 {
+// draw gives a new client its first version and its birth: one that was deleted and
+// made again under the same id must not look like what a process remembers, nor be
+// whom a token was issued to.
+func draw() int64 {
 	var b [8]byte
 	_, _ = rand.Read(b[:]) // never fails
 	return int64(binary.BigEndian.Uint64(b[:]) >> 2)
@@ -285,12 +286,20 @@ func (c *Client) columns() []any {
 		&c.version, &c.Disabled, &c.oldSecret, store.Time(&c.OldSecretUntil)}
 }
 
-// DeleteClient removes the client and everything that was issued to it.
+// DeleteClient removes the client and everything that was issued to it. It disables
+// it first: everything is dead at once, and leaves in small steps. When it fails on
+// the way, it can be called again.
 func (s *Service) DeleteClient(ctx context.Context, id string) error {
+	if err := s.SetClientActive(ctx, id, false); err != nil {
+		return err
+	}
+	if err := s.dropClientTokens(ctx, id); err != nil {
+		return err
+	}
+	if err := s.dropClientGrants(ctx, id); err != nil {
+		return err
+	}
 	return s.db.Write(ctx, func(tx *store.Tx) error {
-		if _, err := tx.Exec(ctx, `DELETE FROM access_tokens WHERE client_id = $1`, id); err != nil {
-			return err
-		}
 		n, err := tx.Exec(ctx, `DELETE FROM clients WHERE id = $1`, id)
 		if err == nil && n == 0 {
 			err = noClient(id)

@@ -100,23 +100,33 @@ func (s *Service) enableClient(ctx context.Context, id string) error {
 }
 
 // dropClientTokens goes through all tokens once, in the order of their hashes, and
-// drops the client's.
+// drops the client's. It looks for them without holding up other writes.
 func (s *Service) dropClientTokens(ctx context.Context, id string) error {
-	last := []byte{}
+	return dropPages(ctx, s.db, `SELECT hash FROM access_tokens WHERE hash > $1 AND client_id = $2 ORDER BY hash LIMIT $3`,
+		`DELETE FROM access_tokens WHERE hash IN `+oneOfMany, []byte{}, id)
+}
+
+// dropClientGrants drops the client's grants with all that came of them.
+func (s *Service) dropClientGrants(ctx context.Context, id string) error {
+	return dropPages(ctx, s.db, `SELECT id FROM grants WHERE id > $1 AND client_id = $2 ORDER BY id LIMIT $3`,
+		`DELETE FROM grants WHERE id IN `+oneOfMany, "", id)
+}
+
+// dropPages drops rows of a client in small steps: page selects the keys after the
+// one that is given first, drop drops those that are listed.
+func dropPages[K []byte | string](ctx context.Context, db *store.DB, page, drop string, last K, id string) error {
 	for {
-		var hashes [][]byte
-		err := s.db.Query(ctx, func(r store.Row) error {
-			var h []byte
-			err := r.Scan(&h)
-			hashes = append(hashes, h)
+		var keys []any
+		err := db.Query(ctx, func(r store.Row) error {
+			var key K
+			err := r.Scan(&key)
+			keys, last = append(keys, key), key
 			return err
-		}, `SELECT hash FROM access_tokens WHERE hash > $1 AND client_id = $2 ORDER BY hash LIMIT $3`, last, id, sweepBatch)
-		if err != nil || len(hashes) == 0 {
+		}, page, last, id, MaxSweep)
+		if err != nil || len(keys) == 0 {
 			return err
 		}
-		first := hashes[0]
-		last = hashes[len(hashes)-1]
-		if _, err := s.db.Exec(ctx, `DELETE FROM access_tokens WHERE hash >= $1 AND hash <= $2 AND client_id = $3`, first, last, id); err != nil {
+		if _, err := db.Exec(ctx, drop, filled(keys)...); err != nil {
 			return err
 		}
 	}

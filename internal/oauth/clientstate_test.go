@@ -148,7 +148,7 @@ func TestStragglersOfADisabledClient(t *testing.T) {
 	expires := store.Millis(time.Now().Add(time.Hour))
 	for _, statement := range []string{
 		`UPDATE grants SET revoked_at = NULL WHERE client_id = 'web'`,
-		`INSERT INTO access_tokens (hash, client_id, scope, issued_at, expires_at) VALUES ($1, 'web', '', 0, $2)`,
+		`INSERT INTO access_tokens (hash, client_id, scope, issued_at, expires_at, client_birth) SELECT $1, id, '', 0, $2, birth FROM clients WHERE id = 'web'`,
 	} {
 		args := []any{sum256([]byte(own)), expires}
 		if strings.HasPrefix(statement, "UPDATE") {

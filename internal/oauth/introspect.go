@@ -67,7 +67,7 @@ func (s *Service) lookUpAccess(ctx context.Context, token string, asker *Client)
 		store.Time(&l.expires), store.Time(&revoked), store.Time(&grantRevoked), store.Time(&l.authTime), &version),
 		`SELECT `+identity.UserColumns+`, t.client_id, COALESCE(t.grant_id, ''), t.user_id, t.scope, t.extras, t.issued_at, t.expires_at, t.revoked_at,
 			g.revoked_at, g.auth_at, (SELECT version FROM clients WHERE id = $2)
-		FROM access_tokens t JOIN clients c ON c.id = t.client_id AND c.status = 'active' LEFT JOIN grants g ON g.id = t.grant_id LEFT JOIN users u ON u.id = t.user_id
+		FROM access_tokens t JOIN clients c ON c.id = t.client_id AND c.birth = t.client_birth AND c.status = 'active' LEFT JOIN grants g ON g.id = t.grant_id LEFT JOIN users u ON u.id = t.user_id
 		WHERE t.hash = $1`, hash(token), asker.ID)
 	if err == nil && version.V != asker.version {
 		return nil, errChanged

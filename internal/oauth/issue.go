@@ -221,8 +221,8 @@ func (i *issue) insert(ctx context.Context, q store.Querier) error {
 	if err != nil {
 		return err
 	}
-	n, err := q.Exec(ctx, `INSERT INTO access_tokens (hash, grant_id, client_id, user_id, scope, extras, issued_at, expires_at)
-		SELECT $1, $2, id, $4, $5, $6, $7, $8 FROM clients WHERE id = $3 AND version = $9`,
+	n, err := q.Exec(ctx, `INSERT INTO access_tokens (hash, grant_id, client_id, user_id, scope, extras, issued_at, expires_at, client_birth)
+		SELECT $1, $2, id, $4, $5, $6, $7, $8, birth FROM clients WHERE id = $3 AND version = $9`,
 		hash(i.answer.AccessToken), grantID, i.client.ID, userID, i.answer.Scope, text, store.Millis(i.issued), store.Millis(i.expires), i.client.version)
 	if err == nil && n == 0 {
 		err = errChanged

@@ -1,0 +1,107 @@
+package sluice
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/sluicehq/sluice/internal/store"
+	"github.com/sluicehq/sluice/internal/store/storetest"
+)
+
+// houseServer is a server on a fresh database, or on that of another one.
+func houseServer(t *testing.T, where store.Config, now func() time.Time) *Server {
+	t.Helper()
+	cfg := DefaultConfig()
+	cfg.Database, cfg.Data = where.URL, filepath.Dir(where.Path)
+	s, err := New(context.Background(), cfg, WithLog(slog.New(slog.DiscardHandler)), WithCheapPasswords(), WithClock(now))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return s
+}
+
+// fillSeen makes expired rows.
+func fillSeen(t *testing.T, s *Server, rows int) {
+	t.Helper()
+	err := s.db.Write(t.Context(), func(tx *store.Tx) error {
+		for n := range rows {
+			if _, err := tx.Exec(t.Context(), `INSERT INTO seen_ids (hash, expires_at) VALUES ($1, 0)`, fmt.Appendf(nil, "row %d", n)); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func seenLeft(t *testing.T, s *Server) (n int) {
+	t.Helper()
+	if err := s.db.QueryRow(t.Context(), []any{&n}, `SELECT COUNT(*) FROM seen_ids`); err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+// Thousands of rows leave in batches of 500, and another's write is committed between
+// any two of them.
+func TestHousekeepingGoesInBatches(t *testing.T) {
+	t.Parallel()
+	s := houseServer(t, storetest.Config(t), time.Now)
+	fillSeen(t, s, 3203)
+	var left []int
+	s.house.pause = func(ctx context.Context) error {
+		left = append(left, seenLeft(t, s))
+		_, err := s.db.Exec(ctx, `INSERT INTO sequences (name, value) VALUES ($1, 0)`, fmt.Sprint(len(left)))
+		return err
+	}
+	done, err := s.Admin().Housekeeping(t.Context())
+	if err != nil || done.Rows["seen_ids"] != 3203 {
+		t.Errorf("%v went, %v", done.Rows, err)
+	}
+	if want := "[2703 2203 1703 1203 703 203]"; fmt.Sprint(left) != want {
+		t.Errorf("after each batch %v were left, not %s", left, want)
+	}
+	if n := seenLeft(t, s); n != 0 {
+		t.Errorf("%d are left", n)
+	}
+}
+
+// A kind that cannot be swept is told, and the others leave all the same.
+func TestHousekeepingGoesOnAfterAnError(t *testing.T) {
+	t.Parallel()
+	s := houseServer(t, storetest.Config(t), time.Now)
+	fillSeen(t, s, 3)
+	if _, err := s.db.Exec(t.Context(), `DROP TABLE pushed_requests`); err != nil {
+		t.Fatal(err)
+	}
+	done, err := s.Admin().Housekeeping(t.Context())
+	if err == nil || done.Rows["seen_ids"] != 3 {
+		t.Errorf("%v went, %v", done.Rows, err)
+	}
+}
+
+// Nothing goes on when the server stops.
+func TestHousekeepingEndsWithItsContext(t *testing.T) {
+	t.Parallel()
+	s := houseServer(t, storetest.Config(t), time.Now)
+	fillSeen(t, s, 1600)
+	ctx, stop := context.WithCancel(t.Context())
+	s.house.pause = func(ctx context.Context) error { stop(); return restBetween(ctx) }
+	if _, err := s.Admin().Housekeeping(ctx); err == nil {
+		t.Error("it told of no end")
+	}
+	if n := seenLeft(t, s); n != 1100 {
+		t.Errorf("%d are left, not 1100", n)
+	}
+}
