@@ -73,6 +73,21 @@ type commands struct {
 			Revoke tokenRevoke `cmd:"" help:"End a token; the clients that registered with it stay."`
 		} `cmd:"" help:"Initial access tokens: whoever holds one may register clients (RFC 7591)."`
 	} `cmd:"" help:"Clients: the applications that ask for tokens."`
+	Grant struct {
+		List   grantList   `cmd:"" help:"List grants that stand, the newest first."`
+		Revoke grantRevoke `cmd:"" help:"End a grant with all its tokens."`
+	} `cmd:"" help:"Grants: what users have given clients, each with the tokens that came of it."`
+	Consent struct {
+		List   consentList   `cmd:"" help:"List what users have agreed to."`
+		Revoke consentRevoke `cmd:"" help:"Withdraw a user's yes to a client and end the grants that rest on it."`
+	} `cmd:"" help:"Consents: what users need not be asked again."`
+	Session struct {
+		List   sessionList   `cmd:"" help:"List browsers that users are signed in with."`
+		Revoke sessionRevoke `cmd:"" help:"Sign one browser, or all of a user, out from here."`
+	} `cmd:"" help:"Sessions of browsers."`
+	Outbox struct {
+		List outboxList `cmd:"" help:"Show what waits, the next one first."`
+	} `cmd:"" help:"What other servers have still to be told."`
 	Key struct {
 		List      keyList      `cmd:"" help:"List signing keys."`
 		Rotate    keyRotate    `cmd:"" help:"Make the next signing keys; serve does so by itself."`

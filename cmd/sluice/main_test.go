@@ -29,6 +29,6 @@ func TestScripts(t *testing.T) {
 			env.Setenv("ADDR", l.Addr().String())
 			return l.Close()
 		},
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"fetch": fetch, "signal": sendSignal},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"capture": capture, "fetch": fetch, "signal": sendSignal},
 	})
 }

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"regexp"
 	"strings"
 	"syscall"
 	"time"
@@ -57,3 +58,16 @@ func sendSignal(ts *testscript.TestScript, _ bool, _ []string) {
 }
 
 func terminate(c *exec.Cmd) error { return c.Process.Signal(syscall.SIGTERM) }
+
+// capture keeps in a variable what the group of a pattern matches in the last
+// command's output: capture NAME PATTERN.
+func capture(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: capture NAME PATTERN")
+	}
+	found := regexp.MustCompile(args[1]).FindStringSubmatch(ts.ReadFile("stdout"))
+	if len(found) != 2 {
+		ts.Fatalf("%s is not in the output, or has not one group", args[1])
+	}
+	ts.Setenv(args[0], found[1])
+}

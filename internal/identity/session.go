@@ -29,13 +29,16 @@ type Session struct {
 // when the same user signs in again in the same browser.
 func (s *Session) State() string { return publicID(s.id, s.hash) }
 
+// publicBytes is how much of a hash an old session's public id tells.
+const publicBytes = 12
+
 // publicID is what is stored, or, for a session older than that, what follows from
 // its hash.
 func publicID(stored string, hash []byte) string {
 	if stored != "" {
 		return stored
 	}
-	return base64.RawURLEncoding.EncodeToString(hash[:12])
+	return base64.RawURLEncoding.EncodeToString(hash[:publicBytes])
 }
 
 // EndedSession is a session that was ended before its time: by signing out, by
