@@ -155,6 +155,29 @@ func TestRevocationReceiverRefuses(t *testing.T) {
 	}
 }
 
+// Nothing is heeded but what the issuer has signed, and every refusal says why in a
+// code of RFC 8935 §2.4.
+func FuzzRevocationEvent(f *testing.F) {
+	key := bearertest.NewKey(f, "ES256")
+	heeded := false
+	h, err := bearer.NewRevocationReceiver(bearer.ReceiverConfig{Issuer: "i", Audience: receiverName, Keys: bearertest.JWKS(key),
+		Log: slog.New(slog.DiscardHandler), Revoke: func(bearer.Revocation) { heeded = true }})
+	if err != nil {
+		f.Fatal(err)
+	}
+	if w := tell(h, event(key, "i", bearertest.Claims{"sub": "7"}, nil)); w.Code != http.StatusAccepted || !heeded {
+		f.Fatalf("a good one: %d %s", w.Code, w.Body)
+	}
+	heeded = false
+	f.Add(event(bearertest.NewKey(f, "ES256"), "i", bearertest.Claims{"sub": "7"}, nil))
+	f.Fuzz(func(t *testing.T, token string) {
+		w := tell(h, token)
+		if heeded || w.Code != http.StatusBadRequest || !strings.Contains(w.Body.String(), `"err":"invalid_`) {
+			t.Errorf("%q: heeded %v, %d %s", token, heeded, w.Code, w.Body)
+		}
+	})
+}
+
 // A cache finds what it remembers by a token's hash alone.
 func TestCacheRevokesByTokenHash(t *testing.T) {
 	t.Parallel()

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"path"
 	"strings"
 	"testing"
 
@@ -186,3 +187,50 @@ func FuzzUnambiguous(f *testing.F) {
 		}
 	})
 }
+
+// What is forwarded under a route stays under it, however its path is spelled: the
+// upstream reads a path that begins with the route's, or with what replaces it.
+func FuzzRoute(f *testing.F) {
+	f.Add("/bpm/a%20b?x=/../y")
+	f.Add("/whole/../bpm")
+	var seen string
+	up := roundTrip(func(r *http.Request) (*http.Response, error) {
+		seen = r.URL.RequestURI()
+		return &http.Response{StatusCode: http.StatusOK, Header: http.Header{}, Body: http.NoBody, Request: r}, nil
+	})
+	g, err := New(Config{Guard: kermit, Log: slog.New(slog.DiscardHandler), Transport: up, Routes: []Route{
+		{Name: "bpm", Path: "/bpm", URL: "http://up/activiti-app", StripPath: true}, {Name: "whole", Path: "/whole", URL: "http://up"}}})
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Fuzz(func(t *testing.T, target string) {
+		u, err := url.ParseRequestURI(target)
+		if err != nil {
+			return
+		}
+		seen = ""
+		r := httptest.NewRequest(http.MethodGet, "http://gateway/", nil)
+		r.URL, r.RequestURI = u, target
+		w := httptest.NewRecorder()
+		g.ServeHTTP(w, r)
+		if w.Code != http.StatusOK {
+			if seen != "" {
+				t.Errorf("%q was refused with %d and forwarded as %q", target, w.Code, seen)
+			}
+			return
+		}
+		read, err := url.ParseRequestURI(seen)
+		if err != nil {
+			t.Fatalf("%q was forwarded as %q: %v", target, seen, err)
+		}
+		plain := path.Clean(read.Path)
+		under := func(at string) bool { return plain == at || strings.HasPrefix(plain, at+"/") }
+		if !under("/activiti-app") && !under("/whole") {
+			t.Errorf("%q was forwarded as %q", target, seen)
+		}
+	})
+}
+
+type roundTrip func(*http.Request) (*http.Response, error)
+
+func (do roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return do(r) }

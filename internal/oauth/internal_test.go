@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -29,6 +30,9 @@ func FuzzForm(f *testing.F) {
 			t.Fatalf("%q was accepted: %v", body, err)
 		}
 		for name, list := range values {
+			if slices.Contains(lists, name) { // RFC 8707 §2, RFC 8693 §2.1
+				list = []string{strings.Join(list, " ")}
+			}
 			if len(list) > 1 || form[name] != list[0] || !clean(list[0]) {
 				t.Errorf("%q: %s is %q", body, name, list)
 			}
@@ -82,6 +86,68 @@ func FuzzVerifier(f *testing.F) {
 	f.Fuzz(func(t *testing.T, verifier, challenge string) {
 		if err := checkVerifier(challenge, verifier); err == nil && (challenge == "") != (verifier == "") {
 			t.Errorf("%q for %q", verifier, challenge)
+		}
+	})
+}
+
+// A challenge that is taken is one that some verifier can meet: the 43 characters of
+// a SHA-256 digest, in their only spelling.
+//
+// Requirement R218, RFC 9700 §2.1.1
+func FuzzChallenge(f *testing.F) {
+	f.Add("E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM", "S256") // RFC 7636 appendix B
+	public, secret := &Client{}, &Client{secret: "x"}
+	f.Fuzz(func(t *testing.T, challenge, method string) {
+		asked := form{"code_challenge": challenge, "code_challenge_method": method}
+		r := &request{ResponseType: []string{"code"}}
+		err := r.checkChallenge(public, asked)
+		if err == nil && (method != "S256" || len(challenge) != 43 || strings.ContainsAny(challenge, "+/=\r\n") || r.Challenge != challenge) {
+			t.Errorf("%q by %q was taken as %q", challenge, method, r.Challenge)
+		}
+		if other := (&request{ResponseType: []string{"code"}}).checkChallenge(secret, asked); (err == nil) != (other == nil) && challenge+method != "" {
+			t.Errorf("%q by %q: %v for a public client, %v for another", challenge, method, err, other)
+		}
+	})
+}
+
+// A signed request's parameters obey the rules of those in an address, and only the
+// client's own are taken.
+func FuzzRequestObject(f *testing.F) {
+	f.Add([]byte(`{"iss":"app","client_id":"app","scope":"a b","resource":["https://a/","https://b/"],"max_age":5,"claims":{"userinfo":null},"state":null}`))
+	f.Fuzz(func(t *testing.T, payload []byte) {
+		got, err := objectForm(payload, "app")
+		if err != nil {
+			if failure(err).Code != "invalid_request_object" {
+				t.Errorf("%q: %v", payload, err)
+			}
+			return
+		}
+		if got["client_id"] != "app" || got["request"] != "" || got["request_uri"] != "" {
+			t.Errorf("%q becomes %q", payload, got)
+		}
+		for name, value := range got {
+			if value == "" || !clean(name) || !clean(value) {
+				t.Errorf("%q: %q is %q", payload, name, value)
+			}
+		}
+	})
+}
+
+// Nothing that is no JWT of the algorithm a client is registered with, or of one that
+// every client may use, gets as far as the keys.
+func FuzzSigned(f *testing.F) {
+	f.Add("eyJhbGciOiJFUzI1NiJ9.e30.AAAA", "ES256")
+	f.Fuzz(func(t *testing.T, text, only string) {
+		if only != "" && !slices.Contains(algorithmNames(), only) {
+			return // no client is registered so
+		}
+		signed, ok := parseSigned(text, only)
+		if !ok {
+			return
+		}
+		alg := signed.Signatures[0].Protected.Algorithm
+		if len(text) > maxSigned || !slices.Contains(algorithmNames(), alg) || (only != "" && alg != only) {
+			t.Errorf("%q with %q was taken: %s", text, only, alg)
 		}
 	})
 }

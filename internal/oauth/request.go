@@ -190,8 +190,8 @@ func (r *request) checkChallenge(c *Client, f form) error {
 	case method != "S256":
 		return invalidRequest("code_challenge_method must be S256")
 	}
-	raw, err := base64.RawURLEncoding.Strict().DecodeString(challenge)
-	if err != nil || len(raw) != 32 {
+	raw, err := base64.RawURLEncoding.Strict().DecodeString(challenge) // passes over line ends
+	if err != nil || len(raw) != 32 || len(challenge) != thumbprintLength {
 		return invalidRequest("code_challenge must be the 43 characters of an S256 digest")
 	}
 	r.Challenge = challenge

@@ -67,7 +67,7 @@ func objectForm(payload []byte, clientID string) (form, error) {
 			return nil, badObject("it must not hold another one (RFC 9101 §4)")
 		}
 		text, ok := parameterOf(name, value)
-		if !ok {
+		if !ok || !clean(name) || !clean(text) {
 			return nil, badObject("one of its claims is no parameter")
 		}
 		if text != "" {
@@ -84,7 +84,7 @@ func parameterOf(name string, value jsontext.Value) (text string, ok bool) {
 	var words []string
 	switch {
 	case value.Kind() == '"':
-		ok = json.Unmarshal(value, &text) == nil && clean(text)
+		ok = json.Unmarshal(value, &text) == nil
 		return text, ok
 	case slices.Contains(lists, name) && json.Unmarshal(value, &words) == nil:
 		return strings.Join(words, " "), true
