@@ -41,6 +41,9 @@ type Config struct {
 	// DatabaseConnections is the most connections to PostgreSQL that this process
 	// holds, from 2 to 1000. sluice.database-connections. Default 32.
 	DatabaseConnections int
+	// HousekeepingInterval is how often what has expired is dropped, from 1s to 24h.
+	// sluice.housekeeping.interval. Default 1m.
+	HousekeepingInterval time.Duration
 	// Role is the part this process plays. sluice.role. Default all.
 	Role Role
 	// Demo adds well-known users and clients; on loopback addresses only.
@@ -297,7 +300,7 @@ func (g GrantConfig) grantType() string {
 func DefaultConfig() Config {
 	return Config{
 		Addr: "127.0.0.1:8080", Data: "./data", Role: RoleAll, LogLevel: "info", LogFormat: "text",
-		ShutdownTimeout: 20 * time.Second, Metrics: metricsLocal, SessionTTL: 12 * time.Hour, DatabaseConnections: 32, PasswordConcurrency: runtime.NumCPU(),
+		ShutdownTimeout: 20 * time.Second, Metrics: metricsLocal, SessionTTL: 12 * time.Hour, DatabaseConnections: 32, HousekeepingInterval: time.Minute, PasswordConcurrency: runtime.NumCPU(),
 		Throttle: defaultThrottle(),
 		OAuth: OAuthConfig{
 			CodeTTL: time.Minute, AccessTTL: time.Hour, RefreshTTL: 720 * time.Hour, RefreshGrace: 10 * time.Second,
@@ -386,6 +389,7 @@ func (c Config) validateServer(p *problems) {
 		"sluice.audit.tokens", "%q is not people, all or none", c.Audit.Tokens)
 	p.add(c.Audit.Retention < 0 || (c.Audit.Retention > 0 && c.Audit.Retention < time.Hour), "sluice.audit.retention", "%s is shorter than 1h; 0 keeps everything", c.Audit.Retention)
 	p.add(c.SessionTTL < time.Minute, "sluice.session-ttl", "it must be a minute or more")
+	p.add(c.HousekeepingInterval < time.Second || c.HousekeepingInterval > 24*time.Hour, "sluice.housekeeping.interval", "%s is not from 1s to 24h", c.HousekeepingInterval)
 	p.add(c.DatabaseConnections < 2 || c.DatabaseConnections > 1000, "sluice.database-connections", "%d is not from 2 to 1000", c.DatabaseConnections)
 	p.add(c.PasswordConcurrency < 1 || c.PasswordConcurrency > 1000, "sluice.password-concurrency", "%d is not from 1 to 1000", c.PasswordConcurrency)
 }

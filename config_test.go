@@ -185,13 +185,13 @@ authentication.oauth.tokenValidityInSeconds=1.5
 	cfg.Addr, cfg.Demo, cfg.Role, cfg.Issuer = "0.0.0.0:80", true, "none", "http://id.example.com/"
 	cfg.Database, cfg.LogLevel, cfg.LogFormat = "mysql://root:hunter2@db/x", "loud", "xml"
 	cfg.OAuth.CodeTTL, cfg.OAuth.AccessTTL, cfg.SessionTTL, cfg.PasswordConcurrency = time.Hour, 0, 0, 0
-	cfg.DatabaseConnections = 1
+	cfg.DatabaseConnections, cfg.HousekeepingInterval = 1, time.Millisecond
 	cfg.Bearer.CheckToken, cfg.Bearer.ClientSecret = "http://id.example.com/introspect", "hunter2"
 	cfg.CORS.Enabled = true
 	cfg.TrustedProxies = []string{"10.0.0.0/8", "0.0.0.0/0", "proxy.example.com"}
 	err = cfg.Validate()
 	for _, part := range []string{"sluice.demo", "sluice.role", "sluice.issuer", "sluice.database", "sluice.log-level", "sluice.log-format", "code-ttl", "tokenValidityInSeconds",
-		"session-ttl", "password-concurrency", "database-connections", "checkToken", "clientId", "cors.allowed.origins", "insecure-introspection", `sluice.trusted-proxies: "0.0.0.0/0"`, `"proxy.example.com"`} {
+		"session-ttl", "password-concurrency", "database-connections", "housekeeping.interval", "checkToken", "clientId", "cors.allowed.origins", "insecure-introspection", `sluice.trusted-proxies: "0.0.0.0/0"`, `"proxy.example.com"`} {
 		if err == nil || !strings.Contains(err.Error(), part) {
 			t.Errorf("%q is missing in: %v", part, err)
 		}

@@ -5,7 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync"
 	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/sluicehq/sluice/internal/oauth"
 )
@@ -40,14 +43,19 @@ func (a *Admin) Housekeeping(ctx context.Context) (Housekeeping, error) {
 
 // housekeeping drops what has expired: all chores in turn, in small batches.
 type housekeeping struct {
-	chores []chore
-	pause  func(context.Context) error // after each full batch
-	log    *slog.Logger
+	chores   []chore
+	interval time.Duration
+	pause    func(context.Context) error // after each full batch
+	dropped  *prometheus.CounterVec
+	log      *slog.Logger
+	mu       sync.Mutex // one round at a time
 }
 
 // newHousekeeping collects the chores of the rooms; without a database there are none.
 func (s *Server) newHousekeeping() *housekeeping {
-	h := &housekeeping{pause: restBetween, log: s.log}
+	h := &housekeeping{interval: s.cfg.HousekeepingInterval, pause: restBetween, log: s.log,
+		dropped: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "sluice_housekeeping_rows_total",
+			Help: "Rows that housekeeping has dropped, by kind."}, []string{"kind"})}
 	if s.db == nil {
 		return h
 	}
@@ -88,7 +96,7 @@ func restBetween(ctx context.Context) error {
 
 // loop keeps house now and then until ctx ends.
 func (h *housekeeping) loop(ctx context.Context) {
-	every(ctx, time.Minute, func() {
+	every(ctx, h.interval, func() {
 		if _, err := h.run(ctx); err != nil && ctx.Err() == nil {
 			h.log.WarnContext(ctx, "housekeeping", "error", err)
 		}
@@ -97,12 +105,15 @@ func (h *housekeeping) loop(ctx context.Context) {
 
 // run does every chore. One that fails leaves the others to be done.
 func (h *housekeeping) run(ctx context.Context) (map[string]int64, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
 	rows := map[string]int64{}
 	var errs []error
 	for _, c := range h.chores {
 		n, err := h.do(ctx, c)
 		if n > 0 {
 			rows[c.kind] = n
+			h.dropped.WithLabelValues(c.kind).Add(float64(n))
 			h.log.DebugContext(ctx, "housekeeping", "kind", c.kind, "rows", n)
 		}
 		if errs = append(errs, err); ctx.Err() != nil {

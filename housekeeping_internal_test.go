@@ -4,7 +4,10 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"net/http"
+	"net/http/httptest"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -68,6 +71,13 @@ func TestHousekeepingGoesInBatches(t *testing.T) {
 	done, err := s.Admin().Housekeeping(t.Context())
 	if err != nil || done.Rows["seen_ids"] != 3203 {
 		t.Errorf("%v went, %v", done.Rows, err)
+	}
+	r := httptest.NewRequest(http.MethodGet, "/management/prometheus", nil)
+	r.RemoteAddr = "127.0.0.1:1"
+	w := httptest.NewRecorder()
+	s.Handler().ServeHTTP(w, r)
+	if want := fmt.Sprintf(`sluice_housekeeping_rows_total{kind="seen_ids"} %d`, done.Rows["seen_ids"]); !strings.Contains(w.Body.String(), want+"\n") {
+		t.Errorf("%d: the metrics have no %s", w.Code, want)
 	}
 	if want := "[2703 2203 1703 1203 703 203]"; fmt.Sprint(left) != want {
 		t.Errorf("after each batch %v were left, not %s", left, want)

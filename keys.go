@@ -50,6 +50,7 @@ var keys = []key{
 	{name: "sluice.throttle.address-forget-after", set: duration(func(c *Config) *time.Duration { return &c.Throttle.AddressForgetAfter })},
 	{name: "sluice.throttle.exempt-addresses", set: list(func(c *Config) *[]string { return &c.Throttle.ExemptAddresses })},
 	{name: "sluice.audit.tokens", set: text(func(c *Config) *string { return &c.Audit.Tokens })},
+	{name: "sluice.housekeeping.interval", set: duration(func(c *Config) *time.Duration { return &c.HousekeepingInterval })},
 	{name: "sluice.audit.retention", set: duration(func(c *Config) *time.Duration { return &c.Audit.Retention })},
 	{name: "sluice.session-ttl", set: duration(func(c *Config) *time.Duration { return &c.SessionTTL })},
 	{name: "sluice.key", secret: true, set: text(func(c *Config) *string { return &c.Key })},

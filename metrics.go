@@ -29,7 +29,7 @@ func (s *Server) metrics() http.Handler {
 	if s.db != nil {
 		registry.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{Name: "sluice_store_statements_total",
 			Help: "Statements run on the database, without those that begin and end transactions."},
-			func() float64 { return float64(s.db.Statements()) }))
+			func() float64 { return float64(s.db.Statements()) }), s.house.dropped)
 	}
 	if s.users != nil {
 		registry.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{Name: "sluice_identity_hashes_total",

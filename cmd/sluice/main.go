@@ -101,6 +101,9 @@ type commands struct {
 		List   auditList   `cmd:"" help:"Show a page of the record, the newest line first."`
 		Export auditExport `cmd:"" help:"Print all lines as JSON, one a line, the oldest first."`
 	} `cmd:"" help:"The record of who did what."`
+	Housekeeping struct {
+		Run housekeepingRun `cmd:"" help:"Drop it now; serve does so by itself."`
+	} `cmd:"" help:"What has expired."`
 	Version versionCommand `cmd:"" help:"Print the version."`
 }
 
