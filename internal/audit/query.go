@@ -4,12 +4,10 @@ import (
 	"bytes"
 	"context"
 	"crypto/hmac"
-	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/binary"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -38,11 +36,11 @@ const MaxPage = 1000
 // empty after the last. A cursor that was not given out for this very query is an
 // Invalid fault.
 func (l *Log) Page(ctx context.Context, q Query) (list []Event, next string, err error) {
-	mac, err := l.cursorKey(ctx)
+	mac, err := l.db.SharedKey(ctx, "audit cursor")
 	if err != nil {
 		return nil, "", err
 	}
-	where, args, err := q.where(mac)
+	w, err := q.where(mac)
 	if err != nil {
 		return nil, "", err
 	}
@@ -55,7 +53,6 @@ func (l *Log) Page(ctx context.Context, q Query) (list []Event, next string, err
 		limit = 100
 	}
 	limit = min(limit, MaxPage)
-	args = append(args, limit+1)
 	err = l.db.Query(ctx, func(r store.Row) error {
 		var e Event
 		var details []byte
@@ -65,7 +62,7 @@ func (l *Log) Page(ctx context.Context, q Query) (list []Event, next string, err
 		list = append(list, e)
 		return json.Unmarshal(details, &list[len(list)-1].Details)
 	}, `SELECT at, id, event, outcome, actor, actor_name, client_id, subject, address, request, details FROM audit_events`+
-		where+order+fmt.Sprintf(" LIMIT $%d", len(args)), args...)
+		w.String()+order+w.Page(0, limit+1), w.Args...)
 	if err == nil && len(list) > limit {
 		list = list[:limit]
 		next = q.cursor(mac, &list[limit-1])
@@ -73,49 +70,36 @@ func (l *Log) Page(ctx context.Context, q Query) (list []Event, next string, err
 	return list, next, err
 }
 
-// where is the condition with its arguments.
-func (q *Query) where(mac []byte) (string, []any, error) {
-	var conditions []string
-	var args []any
-	add := func(condition string, values ...any) {
-		for _, v := range values {
-			args = append(args, v)
-			condition = strings.Replace(condition, "?", fmt.Sprintf("$%d", len(args)), 1)
-		}
-		conditions = append(conditions, condition)
-	}
+// where are the conditions.
+func (q *Query) where(mac []byte) (*store.Where, error) {
+	w := &store.Where{}
 	if !q.From.IsZero() {
-		add(`at >= ?`, store.Millis(q.From))
+		w.Add(`at >= ?`, store.Millis(q.From))
 	}
 	if !q.To.IsZero() {
-		add(`at < ?`, store.Millis(q.To))
+		w.Add(`at < ?`, store.Millis(q.To))
 	}
 	if q.Actor != "" {
-		add(`(actor = ? OR actor_name = ?)`, q.Actor, q.Actor)
+		w.Add(`(actor = ? OR actor_name = ?)`, q.Actor)
 	}
-	for column, value := range map[string]string{"client_id": q.ClientID, "subject": q.Subject, "outcome": q.Outcome} {
-		if value != "" {
-			add(column+` = ?`, value)
+	for _, c := range []struct{ column, value string }{{"client_id", q.ClientID}, {"subject", q.Subject}, {"outcome", q.Outcome}} {
+		if c.value != "" {
+			w.Add(c.column+` = ?`, c.value)
 		}
 	}
 	if q.Event != "" {
-		add(`(event = ? OR event LIKE ? ESCAPE '!')`, q.Event, strings.TrimPrefix(store.Contains(q.Event+"."), "%"))
+		w.Add(`(event = ? OR event LIKE ? ESCAPE '!')`, q.Event, strings.TrimPrefix(store.Contains(q.Event+"."), "%"))
 	}
-	if q.Cursor != "" {
-		at, id, err := q.position(mac)
-		if err != nil {
-			return "", nil, err
-		}
-		if q.Oldest {
-			add(`(at, id) > (?, ?)`, at, id)
-		} else {
-			add(`(at, id) < (?, ?)`, at, id)
-		}
+	if q.Cursor == "" {
+		return w, nil
 	}
-	if len(conditions) == 0 {
-		return "", args, nil
+	at, id, err := q.position(mac)
+	if q.Oldest {
+		w.Add(`(at, id) > (?, ?)`, at, id)
+	} else {
+		w.Add(`(at, id) < (?, ?)`, at, id)
 	}
-	return " WHERE " + strings.Join(conditions, " AND "), args, nil
+	return w, err
 }
 
 // A cursor is a position and a keyed digest over it and the query that it was given
@@ -140,21 +124,4 @@ func (q *Query) position(mac []byte) (at int64, id string, err error) {
 	}
 	raw = raw[macLength:]
 	return int64(binary.BigEndian.Uint64(raw)), string(bytes.Clone(raw[8:])), nil
-}
-
-// cursorKey is the key that all processes on the database have; the first one makes
-// it.
-func (l *Log) cursorKey(ctx context.Context) ([]byte, error) {
-	const read = `SELECT value FROM shared_keys WHERE name = 'audit cursor'`
-	var key []byte
-	err := l.db.QueryRow(ctx, []any{&key}, read)
-	if !errors.Is(err, store.ErrNoRow) {
-		return key, err
-	}
-	key = make([]byte, 32)
-	_, _ = rand.Read(key) // never fails
-	if _, err = l.db.Exec(ctx, `INSERT INTO shared_keys (name, value) VALUES ('audit cursor', $1) ON CONFLICT (name) DO NOTHING`, key); err != nil {
-		return nil, err
-	}
-	return key, l.db.QueryRow(ctx, []any{&key}, read)
 }

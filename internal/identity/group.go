@@ -165,31 +165,31 @@ type GroupQuery struct {
 	Limit      int // 0 means 25; at most MaxPage
 }
 
-func (q *GroupQuery) where() *where {
-	w := &where{}
+func (q *GroupQuery) where() *store.Where {
+	w := &store.Where{}
 	if q.Filter != "" {
-		w.add(`LOWER(g.name) LIKE ? ESCAPE '!'`, store.Contains(q.Filter))
+		w.Add(`LOWER(g.name) LIKE ? ESCAPE '!'`, store.Contains(q.Filter))
 	}
 	if q.ID != 0 {
-		w.add(`g.id = ?`, q.ID)
+		w.Add(`g.id = ?`, q.ID)
 	}
 	if q.ExternalID != "" {
-		w.add(`g.external_id = ?`, q.ExternalID)
+		w.Add(`g.external_id = ?`, q.ExternalID)
 	}
 	if q.FoldID != "" {
-		w.add(`LOWER(g.external_id) = ?`, fold(q.FoldID))
+		w.Add(`LOWER(g.external_id) = ?`, fold(q.FoldID))
 	}
 	if q.Kind != nil {
-		w.add(`g.kind = ?`, int64(*q.Kind))
+		w.Add(`g.kind = ?`, int64(*q.Kind))
 	}
 	if q.UserID != 0 {
-		w.add(`g.id IN (SELECT group_id FROM memberships WHERE user_id = ?)`, q.UserID)
+		w.Add(`g.id IN (SELECT group_id FROM memberships WHERE user_id = ?)`, q.UserID)
 	}
 	if q.TenantID != 0 {
-		w.add(`g.tenant_id = ?`, q.TenantID)
+		w.Add(`g.tenant_id = ?`, q.TenantID)
 	}
 	if q.Status != "" {
-		w.add(`g.status = ?`, q.Status)
+		w.Add(`g.status = ?`, q.Status)
 	}
 	return w
 }
@@ -199,7 +199,7 @@ func (q *GroupQuery) where() *where {
 func (s *Service) Groups(ctx context.Context, q GroupQuery) (groups []*Group, total int, err error) {
 	w := q.where()
 	err = s.db.Read(ctx, func(tx *store.Tx) error {
-		if err := tx.QueryRow(ctx, []any{&total}, `SELECT COUNT(*) FROM user_groups g`+w.String(), w.args...); err != nil {
+		if err := tx.QueryRow(ctx, []any{&total}, `SELECT COUNT(*) FROM user_groups g`+w.String(), w.Args...); err != nil {
 			return err
 		}
 		condition := w.String()
@@ -207,7 +207,7 @@ func (s *Service) Groups(ctx context.Context, q GroupQuery) (groups []*Group, to
 			var g Group
 			groups = append(groups, &g)
 			return r.Scan(g.columns()...)
-		}, `SELECT `+groupColumns+` FROM user_groups g`+condition+` ORDER BY g.name, g.id`+w.page(q.Offset, q.Limit), w.args...)
+		}, `SELECT `+groupColumns+` FROM user_groups g`+condition+` ORDER BY g.name, g.id`+pageOf(w, q.Offset, q.Limit), w.Args...)
 	})
 	return groups, total, err
 }

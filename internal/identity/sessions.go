@@ -3,7 +3,6 @@ package identity
 import (
 	"context"
 	"encoding/base64"
-	"fmt"
 	"time"
 
 	"github.com/sluicehq/sluice/internal/audit"
@@ -25,14 +24,13 @@ type SessionInfo struct {
 // Sessions returns the sessions that have not expired, the newest first: those of
 // one user, or of everybody when userID is 0.
 func (s *Service) Sessions(ctx context.Context, userID int64, offset, limit int) (list []SessionInfo, err error) {
-	w := &where{}
-	w.add(`s.expires_at > ?`, store.Millis(s.cfg.Now()))
+	var w store.Where
+	w.Add(`s.expires_at > ?`, store.Millis(s.cfg.Now()))
 	if userID != 0 {
-		w.add(`s.user_id = ?`, userID)
+		w.Add(`s.user_id = ?`, userID)
 	}
 	statement := `SELECT s.hash, s.sid, s.user_id, u.email, s.address, s.agent, s.auth_at, s.expires_at
-		FROM sessions s JOIN users u ON u.id = s.user_id` + w.String() +
-		fmt.Sprintf(` ORDER BY s.auth_at DESC, s.hash LIMIT $%d OFFSET $%d`, len(w.args)+1, len(w.args)+2)
+		FROM sessions s JOIN users u ON u.id = s.user_id` + w.String() + ` ORDER BY s.auth_at DESC, s.hash` + w.Page(offset, limit)
 	err = s.db.Query(ctx, func(r store.Row) error {
 		var i SessionInfo
 		var hash []byte
@@ -44,7 +42,7 @@ func (s *Service) Sessions(ctx context.Context, userID int64, offset, limit int)
 		i.ID = publicID(stored, hash)
 		list = append(list, i)
 		return nil
-	}, statement, append(w.args, limit, offset)...)
+	}, statement, w.Args...)
 	return list, err
 }
 

@@ -2,8 +2,6 @@ package identity
 
 import (
 	"context"
-	"fmt"
-	"strings"
 
 	"github.com/sluicehq/sluice/internal/audit"
 	"github.com/sluicehq/sluice/internal/fault"
@@ -36,60 +34,39 @@ var userOrders = map[string]string{
 	"emailDesc":   "u.email_folded DESC, u.id DESC",
 }
 
-// where collects conditions with their arguments.
-type where struct {
-	conditions []string
-	args       []any
-}
-
-// add adds a condition in which ? stands for the argument.
-func (w *where) add(condition string, arg any) {
-	w.args = append(w.args, arg)
-	w.conditions = append(w.conditions, strings.ReplaceAll(condition, "?", fmt.Sprintf("$%d", len(w.args))))
-}
-
-func (w *where) String() string {
-	if len(w.conditions) == 0 {
-		return ""
-	}
-	return " WHERE " + strings.Join(w.conditions, " AND ")
-}
-
-// page adds LIMIT and OFFSET.
-func (w *where) page(offset, limit int) string {
+// pageOf adds a page as APS's lists have it: 25 when nobody says how many.
+func pageOf(w *store.Where, offset, limit int) string {
 	if limit <= 0 {
 		limit = 25
 	}
-	n := len(w.args)
-	w.args = append(w.args, min(limit, MaxPage), max(offset, 0))
-	return fmt.Sprintf(" LIMIT $%d OFFSET $%d", n+1, n+2)
+	return w.Page(max(offset, 0), min(limit, MaxPage))
 }
 
-func (q *UserQuery) where() *where {
-	w := &where{}
+func (q *UserQuery) where() *store.Where {
+	w := &store.Where{}
 	if q.Filter != "" {
-		w.add(`(LOWER(u.first_name || ' ' || u.last_name) LIKE ? ESCAPE '!' OR u.email_folded LIKE ? ESCAPE '!')`, store.Contains(q.Filter))
+		w.Add(`(LOWER(u.first_name || ' ' || u.last_name) LIKE ? ESCAPE '!' OR u.email_folded LIKE ? ESCAPE '!')`, store.Contains(q.Filter))
 	}
 	if q.Email != "" {
-		w.add(`u.email_folded = ?`, fold(q.Email))
+		w.Add(`u.email_folded = ?`, fold(q.Email))
 	}
 	if q.ExternalID != "" {
-		w.add(`u.external_id = ?`, q.ExternalID)
+		w.Add(`u.external_id = ?`, q.ExternalID)
 	}
 	if q.FoldID != "" {
-		w.add(`LOWER(u.external_id) = ?`, fold(q.FoldID))
+		w.Add(`LOWER(u.external_id) = ?`, fold(q.FoldID))
 	}
 	if q.Status != "" {
-		w.add(`u.status = ?`, q.Status)
+		w.Add(`u.status = ?`, q.Status)
 	}
 	if q.Company != "" {
-		w.add(`LOWER(u.company) LIKE ? ESCAPE '!'`, store.Contains(q.Company))
+		w.Add(`LOWER(u.company) LIKE ? ESCAPE '!'`, store.Contains(q.Company))
 	}
 	if q.GroupID != 0 {
-		w.add(`u.id IN (SELECT user_id FROM memberships WHERE group_id = ?)`, q.GroupID)
+		w.Add(`u.id IN (SELECT user_id FROM memberships WHERE group_id = ?)`, q.GroupID)
 	}
 	if q.TenantID != 0 {
-		w.add(`u.tenant_id = ?`, q.TenantID)
+		w.Add(`u.tenant_id = ?`, q.TenantID)
 	}
 	return w
 }
@@ -102,7 +79,7 @@ func (s *Service) List(ctx context.Context, q UserQuery) (users []*User, total i
 	}
 	w := q.where()
 	err = s.db.Read(ctx, func(tx *store.Tx) error {
-		if err := tx.QueryRow(ctx, []any{&total}, `SELECT COUNT(*) FROM users u`+w.String(), w.args...); err != nil {
+		if err := tx.QueryRow(ctx, []any{&total}, `SELECT COUNT(*) FROM users u`+w.String(), w.Args...); err != nil {
 			return err
 		}
 		condition := w.String()
@@ -110,7 +87,7 @@ func (s *Service) List(ctx context.Context, q UserQuery) (users []*User, total i
 			var u User
 			users = append(users, &u)
 			return r.Scan(u.Columns()...)
-		}, `SELECT `+UserColumns+` FROM users u`+condition+` ORDER BY `+order+w.page(q.Offset, q.Limit), w.args...)
+		}, `SELECT `+UserColumns+` FROM users u`+condition+` ORDER BY `+order+pageOf(w, q.Offset, q.Limit), w.Args...)
 	})
 	return users, total, err
 }

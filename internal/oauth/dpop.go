@@ -2,7 +2,6 @@ package oauth
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"net/http"
 
@@ -34,18 +33,7 @@ var proofAlgorithms = []string{"ES256", "ES384", "EdDSA", "PS256", "RS256"}
 // NonceKey is what processes on this database make and know the nonces of DPoP proofs
 // by; it serves as bearer.DPoPConfig.NonceKey.
 func (s *Service) NonceKey(ctx context.Context) ([]byte, error) {
-	return s.sharedKey(ctx, "dpop nonce")
-}
-
-// sharedKey returns the key of that name, which the first process makes.
-func (s *Service) sharedKey(ctx context.Context, name string) ([]byte, error) {
-	key := make([]byte, 32)
-	_, _ = rand.Read(key) // never fails
-	_, err := s.db.Exec(ctx, `INSERT INTO shared_keys (name, value) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING`, name, key)
-	if err == nil {
-		err = s.db.QueryRow(ctx, []any{&key}, `SELECT value FROM shared_keys WHERE name = $1`, name)
-	}
-	return key, err
+	return s.db.SharedKey(ctx, "dpop nonce")
 }
 
 // proved settles which keys the caller of an endpoint has proved to hold: that of

@@ -3,7 +3,6 @@ package oauth
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net/url"
 	"strings"
 	"time"
@@ -24,20 +23,16 @@ type Selection struct {
 	Limit    int
 }
 
-// after completes a statement: the conditions on a table, the order and the page.
-func (q Selection) after(statement, table, condition, order string) (text string, args []any) {
-	add := func(column string, value any) {
-		args = append(args, value)
-		condition += fmt.Sprintf(" AND %s.%s = $%d", table, column, len(args))
-	}
+// where are the conditions on a table that has both columns.
+func (q Selection) where(table string) *store.Where {
+	w := &store.Where{}
 	if q.UserID != 0 {
-		add("user_id", q.UserID)
+		w.Add(table+`.user_id = ?`, q.UserID)
 	}
 	if q.ClientID != "" {
-		add("client_id", q.ClientID)
+		w.Add(table+`.client_id = ?`, q.ClientID)
 	}
-	args = append(args, q.Limit, q.Offset)
-	return fmt.Sprintf("%s WHERE %s ORDER BY %s LIMIT $%d OFFSET $%d", statement, condition, order, len(args)-1, len(args)), args
+	return w
 }
 
 // Grant is what one user has given one client by one sign-in, as operators see it.
@@ -56,14 +51,16 @@ type Grant struct {
 // Grants returns grants that are not revoked, the newest first. One whose tokens have
 // expired stays until the sweep.
 func (s *Service) Grants(ctx context.Context, q Selection) (list []Grant, err error) {
-	statement, args := q.after(`SELECT g.id, g.client_id, g.user_id, u.email, g.kind, g.scope, g.session_id, g.auth_at, g.created_at
-		FROM grants g JOIN users u ON u.id = g.user_id`, "g", "g.revoked_at IS NULL", "g.id DESC")
+	w := q.where("g")
+	w.Add(`g.revoked_at IS NULL`)
+	statement := `SELECT g.id, g.client_id, g.user_id, u.email, g.kind, g.scope, g.session_id, g.auth_at, g.created_at
+		FROM grants g JOIN users u ON u.id = g.user_id` + w.String() + ` ORDER BY g.id DESC` + w.Page(q.Offset, q.Limit)
 	err = s.db.Query(ctx, func(r store.Row) error {
 		var g Grant
 		err := r.Scan(&g.ID, &g.ClientID, &g.UserID, &g.Login, &g.Kind, wordList{&g.Scope}, &g.Session, store.Time(&g.AuthTime), store.Time(&g.Created))
 		list = append(list, g)
 		return err
-	}, statement, args...)
+	}, statement, w.Args...)
 	return list, err
 }
 
@@ -94,14 +91,15 @@ type Consent struct {
 
 // Consents returns remembered consents in the order of their users.
 func (s *Service) Consents(ctx context.Context, q Selection) (list []Consent, err error) {
-	statement, args := q.after(`SELECT c.user_id, u.email, c.client_id, c.scope, c.created_at FROM consents c JOIN users u ON u.id = c.user_id`,
-		"c", "c.user_id > 0", "c.user_id, c.client_id")
+	w := q.where("c")
+	statement := `SELECT c.user_id, u.email, c.client_id, c.scope, c.created_at FROM consents c JOIN users u ON u.id = c.user_id` +
+		w.String() + ` ORDER BY c.user_id, c.client_id` + w.Page(q.Offset, q.Limit)
 	err = s.db.Query(ctx, func(r store.Row) error {
 		var c Consent
 		err := r.Scan(&c.UserID, &c.Login, &c.ClientID, wordList{&c.Scope}, store.Time(&c.Created))
 		list = append(list, c)
 		return err
-	}, statement, args...)
+	}, statement, w.Args...)
 	return list, err
 }
 

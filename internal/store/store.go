@@ -2,7 +2,9 @@ package store
 
 import (
 	"context"
+	"crypto/rand"
 	"database/sql"
+	"errors"
 	"log/slog"
 	"strings"
 	"sync/atomic"
@@ -215,6 +217,23 @@ func (tx *Tx) Next(ctx context.Context, sequence string) (int64, error) {
 	err := tx.QueryRow(ctx, []any{&n}, `INSERT INTO sequences (name, value) VALUES ($1, 1)
 		ON CONFLICT (name) DO UPDATE SET value = sequences.value + 1 RETURNING value`, sequence)
 	return n, err
+}
+
+// SharedKey returns the 32 random bytes of that name, which all processes on this
+// database share; the first one that asks makes them.
+func (db *DB) SharedKey(ctx context.Context, name string) ([]byte, error) {
+	const read = `SELECT value FROM shared_keys WHERE name = $1`
+	var key []byte
+	err := db.QueryRow(ctx, []any{&key}, read, name)
+	if !errors.Is(err, ErrNoRow) {
+		return key, err
+	}
+	key = make([]byte, 32)
+	_, _ = rand.Read(key) // never fails
+	if _, err := db.Exec(ctx, `INSERT INTO shared_keys (name, value) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING`, name, key); err != nil {
+		return nil, err
+	}
+	return key, db.QueryRow(ctx, []any{&key}, read, name)
 }
 
 // Millis turns a time into the form that columns hold: milliseconds since 1970
