@@ -13,16 +13,18 @@ import (
 // memory that it is for remembers (bearer.RevocationListConfig.Keep).
 const keepRevocation = 24 * time.Hour
 
-// revocationMembers are those of a revocation that another server may name.
-func revocationMembers(r bearer.Revocation) map[string]string {
-	return map[string]string{"token_hash": r.TokenHash, "sub": r.Subject, "client_id": r.ClientID}
+// revocationMembers are those of a revocation that another server may name, in the order
+// in which every process locks their rows.
+func revocationMembers(r bearer.Revocation) [][2]string {
+	return [][2]string{{"token_hash", r.TokenHash}, {"sub", r.Subject}, {"client_id", r.ClientID}}
 }
 
 // KeepRevocation stores what another server has ended, for RecallRevocations. It
 // serves as bearer.ReceiverConfig.Keep.
 func (s *Service) KeepRevocation(ctx context.Context, r bearer.Revocation) error {
 	err := s.db.Write(ctx, func(tx *store.Tx) error {
-		for member, name := range revocationMembers(r) {
+		for _, m := range revocationMembers(r) {
+			member, name := m[0], m[1]
 			if name == "" {
 				continue
 			}

@@ -205,14 +205,19 @@ func (s *Service) withRefresh(i *issue) {
 	i.refresh = i.issued.Add(ttl)
 }
 
-// insert keeps the tokens' hashes, or gives errChanged when the client is not what the
-// tokens were made for.
-func (i *issue) insert(ctx context.Context, q store.Querier) error {
-	if tx, ok := q.(*store.Tx); ok && i.record != nil {
+// insert keeps the tokens' hashes, and the line that tells of them if one does. It
+// gives errChanged when the client is not what the tokens were made for.
+func (i *issue) insert(ctx context.Context, tx *store.Tx) error {
+	if i.record != nil {
 		if err := i.record.Write(ctx, tx, i.event()); err != nil {
 			return err
 		}
 	}
+	return i.insertTokens(ctx, tx)
+}
+
+// insertTokens is insert without the line.
+func (i *issue) insertTokens(ctx context.Context, q store.Querier) error {
 	var grantID, userID any
 	if i.grant != nil {
 		grantID, userID = i.grant.id, i.grant.userID

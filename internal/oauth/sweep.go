@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -18,31 +19,32 @@ const MaxSweep = 500
 // replay is still recognised as one.
 const keepSpent = 10 * time.Minute
 
-// sweeps are the statements that drop what has expired, by kind; $1 is the latest
-// expiry that goes, $2 how many go at most. Those of a family give its grant, which
-// goes when nothing of it is left.
-var sweeps = map[string]struct {
-	statement string
-	family    bool
+// sweeps are the statements that drop what has expired, in the order of a round; $1 is
+// the latest expiry that goes, $2 how many go at most. Those of a family give its
+// grant, which goes when nothing of it is left.
+var sweeps = []struct {
+	kind, statement string
+	family          bool
 }{
-	"authorization_requests": {statement: `DELETE FROM authorization_requests WHERE hash IN (SELECT hash FROM authorization_requests WHERE expires_at < $1 LIMIT $2)`},
-	"codes":                  {`DELETE FROM codes WHERE hash IN (SELECT hash FROM codes WHERE expires_at < $1 AND used_at IS NULL LIMIT $2) RETURNING grant_id`, true},
-	"pushed_requests":        {statement: `DELETE FROM pushed_requests WHERE hash IN (SELECT hash FROM pushed_requests WHERE expires_at < $1 LIMIT $2)`},
-	"device_codes":           {`DELETE FROM device_codes WHERE hash IN (SELECT hash FROM device_codes WHERE expires_at < $1 LIMIT $2) RETURNING grant_id`, true},
-	"seen_ids":               {statement: `DELETE FROM seen_ids WHERE hash IN (SELECT hash FROM seen_ids WHERE expires_at < $1 LIMIT $2)`},
-	"foreign_revocations":    {statement: `DELETE FROM foreign_revocations WHERE (member, name) IN (SELECT member, name FROM foreign_revocations WHERE expires_at < $1 LIMIT $2)`},
-	"access_tokens":          {`DELETE FROM access_tokens WHERE hash IN (SELECT hash FROM access_tokens WHERE expires_at < $1 LIMIT $2) RETURNING grant_id`, true},
-	"refresh_tokens":         {`DELETE FROM refresh_tokens WHERE hash IN (SELECT hash FROM refresh_tokens WHERE expires_at < $1 LIMIT $2) RETURNING grant_id`, true},
-	"initial_access_tokens":  {statement: `DELETE FROM initial_access_tokens WHERE id IN (SELECT id FROM initial_access_tokens WHERE expires_at < $1 LIMIT $2)`},
+	{kind: "authorization_requests", statement: `DELETE FROM authorization_requests WHERE hash IN (SELECT hash FROM authorization_requests WHERE expires_at < $1 LIMIT $2)`},
+	{"codes", `DELETE FROM codes WHERE hash IN (SELECT hash FROM codes WHERE expires_at < $1 AND used_at IS NULL LIMIT $2) RETURNING grant_id`, true},
+	{kind: "pushed_requests", statement: `DELETE FROM pushed_requests WHERE hash IN (SELECT hash FROM pushed_requests WHERE expires_at < $1 LIMIT $2)`},
+	{"device_codes", `DELETE FROM device_codes WHERE hash IN (SELECT hash FROM device_codes WHERE expires_at < $1 LIMIT $2) RETURNING grant_id`, true},
+	{kind: "seen_ids", statement: `DELETE FROM seen_ids WHERE hash IN (SELECT hash FROM seen_ids WHERE expires_at < $1 LIMIT $2)`},
+	{kind: "foreign_revocations", statement: `DELETE FROM foreign_revocations WHERE (member, name) IN (SELECT member, name FROM foreign_revocations WHERE expires_at < $1 LIMIT $2)`},
+	{"access_tokens", `DELETE FROM access_tokens WHERE hash IN (SELECT hash FROM access_tokens WHERE expires_at < $1 LIMIT $2) RETURNING grant_id`, true},
+	{"refresh_tokens", `DELETE FROM refresh_tokens WHERE hash IN (SELECT hash FROM refresh_tokens WHERE expires_at < $1 LIMIT $2) RETURNING grant_id`, true},
+	{kind: "initial_access_tokens", statement: `DELETE FROM initial_access_tokens WHERE id IN (SELECT id FROM initial_access_tokens WHERE expires_at < $1 LIMIT $2)`},
 }
-
-// sweptKinds is the order of a round.
-var sweptKinds = []string{"authorization_requests", "codes", "pushed_requests", "device_codes", "seen_ids", "foreign_revocations",
-	"access_tokens", "refresh_tokens", "initial_access_tokens"}
 
 // SweptKinds are the kinds of rows that Sweep knows, in the order in which they are
 // best dropped. Grants go with the last of what came of them.
-func SweptKinds() []string { return append([]string(nil), sweptKinds...) }
+func SweptKinds() (kinds []string) {
+	for _, sweep := range sweeps {
+		kinds = append(kinds, sweep.kind)
+	}
+	return kinds
+}
 
 // childless is true of a grant from which nothing can come any more. A used code
 // gives nothing: it goes with its grant.
@@ -55,11 +57,11 @@ const childless = `NOT EXISTS (SELECT 1 FROM codes c WHERE c.grant_id = grants.i
 // the grants of which nothing is left, and returns how many expired rows went: fewer
 // than limit are all. limit is from 1 to MaxSweep.
 func (s *Service) Sweep(ctx context.Context, kind string, limit int) (n int64, err error) {
-	sweep, ok := sweeps[kind]
-	if !ok || limit < 1 || limit > MaxSweep {
+	at := slices.Index(SweptKinds(), kind)
+	if at < 0 || limit < 1 || limit > MaxSweep {
 		return 0, fmt.Errorf("sweeping %d rows of %q: there is no such kind, or the limit is not from 1 to %d", limit, kind, MaxSweep)
 	}
-	before := store.Millis(s.now().Add(-keepSpent))
+	sweep, before := sweeps[at], store.Millis(s.now().Add(-keepSpent))
 	if !sweep.family {
 		return s.db.Exec(ctx, sweep.statement, before, limit)
 	}
