@@ -4,11 +4,11 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/sluicehq/sluice"
+	"github.com/sluicehq/sluice/bearer/bearertest"
 	"github.com/sluicehq/sluice/sluicetest"
 )
 
@@ -89,7 +89,7 @@ func TestKeycloaksAddresses(t *testing.T) {
 // Requirement R226, RFC 9700 §2.6 MUST NOT: no page of another site reads the authorization endpoint
 func TestClientsOriginsMayCall(t *testing.T) {
 	t.Parallel()
-	clock := &steps{at: time.Now()}
+	clock := bearertest.NewClock()
 	browser := func(id, secret string, uris, more []string) sluicetest.Option {
 		return sluicetest.Client(sluice.NewClient{Client: sluice.Client{ID: id, GrantTypes: []string{"authorization_code"}, RedirectURIs: uris,
 			ClientMetadata: sluice.ClientMetadata{AllowedOrigins: more}}, Secret: secret})
@@ -167,22 +167,4 @@ func TestClientsOriginsMayCall(t *testing.T) {
 	if a := off.Get(t, "/oauth/userinfo", "Origin", "https://spa.example.com"); a.Header.Get("Access-Control-Allow-Origin") != "" {
 		t.Error("the switch does nothing")
 	}
-}
-
-// steps is a clock that a test moves.
-type steps struct {
-	mu sync.Mutex
-	at time.Time
-}
-
-func (s *steps) Now() time.Time {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.at
-}
-
-func (s *steps) Move(d time.Duration) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.at = s.at.Add(d)
 }

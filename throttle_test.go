@@ -14,26 +14,9 @@ import (
 	"time"
 
 	"github.com/sluicehq/sluice"
+	"github.com/sluicehq/sluice/bearer/bearertest"
 	"github.com/sluicehq/sluice/sluicetest"
 )
-
-// hand is a clock that a test moves.
-type hand struct {
-	mu sync.Mutex
-	at time.Time
-}
-
-func (h *hand) Now() time.Time {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	return h.at
-}
-
-func (h *hand) Move(d time.Duration) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	h.at = h.at.Add(d)
-}
 
 // entry is a place where something can be guessed.
 type entry struct {
@@ -85,9 +68,9 @@ var entries = map[string]entry{
 }
 
 // guardedServer has a user, two clients with secrets and a public one.
-func guardedServer(t *testing.T, options ...sluicetest.Option) (*sluicetest.Server, *hand) {
+func guardedServer(t *testing.T, options ...sluicetest.Option) (*sluicetest.Server, *bearertest.Clock) {
 	t.Helper()
-	h := &hand{at: time.Now()}
+	h := bearertest.NewClock()
 	client := func(id, secret string, grants ...string) sluicetest.Option {
 		return sluicetest.Client(sluice.NewClient{Client: sluice.Client{ID: id, GrantTypes: grants, Scopes: []string{"read"}}, Secret: secret})
 	}

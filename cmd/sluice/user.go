@@ -70,9 +70,8 @@ func (c *userCreate) Run(ctx context.Context, env *environment) error {
 type userList struct {
 	settings
 	output
+	paged
 	Filter string `help:"Part of the name or login." placeholder:"TEXT"`
-	Offset int    `help:"How many to leave out." default:"0"`
-	Limit  int    `help:"How many to show at most (1000)." default:"100"`
 }
 
 // Run lists users.

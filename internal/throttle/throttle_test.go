@@ -11,39 +11,22 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/sluicehq/sluice/bearer/bearertest"
 	"github.com/sluicehq/sluice/internal/fault"
 	"github.com/sluicehq/sluice/internal/origin"
 	"github.com/sluicehq/sluice/internal/store"
 	"github.com/sluicehq/sluice/internal/store/storetest"
 )
 
-// clock is a clock that a test moves.
-type clock struct {
-	mu sync.Mutex
-	at time.Time
-}
-
-func (c *clock) Now() time.Time {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.at
-}
-
-func (c *clock) Move(d time.Duration) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.at = c.at.Add(d)
-}
-
 // newGuard returns a guard as the server has it by default.
-func newGuard(db *store.DB, c *clock) *Guard {
+func newGuard(db *store.DB, c *bearertest.Clock) *Guard {
 	return New(db, Config{Enabled: true, Free: 5, Base: time.Second, Max: 15 * time.Minute, Forget: time.Hour,
 		AddressFree: 50, AddressForget: time.Minute, Exempt: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}, Now: c.Now})
 }
 
-func setup(t *testing.T) (*Guard, *clock) {
+func setup(t *testing.T) (*Guard, *bearertest.Clock) {
 	t.Helper()
-	c := &clock{at: time.Now()}
+	c := bearertest.NewClock()
 	return newGuard(storetest.Open(t), c), c
 }
 
@@ -140,7 +123,7 @@ func TestFailuresAreForgotten(t *testing.T) {
 func TestParallelGuesses(t *testing.T) {
 	t.Parallel()
 	db := storetest.Open(t)
-	c := &clock{at: time.Now()}
+	c := bearertest.NewClock()
 	nodes := []*Guard{newGuard(db, c), newGuard(db, c)}
 	var checks, refused atomic.Int64
 	var wait sync.WaitGroup
@@ -353,7 +336,7 @@ func TestTrouble(t *testing.T) {
 func TestDatabaseInTrouble(t *testing.T) {
 	t.Parallel()
 	db := storetest.Open(t)
-	c := &clock{at: time.Now()}
+	c := bearertest.NewClock()
 	g := newGuard(db, c)
 	if db.Name() == "sqlite" {
 		if _, err := db.Exec(t.Context(), `CREATE TRIGGER full_disk BEFORE INSERT ON attempts BEGIN SELECT RAISE(ABORT, 'no'); END`); err != nil {
