@@ -2,44 +2,30 @@ package api
 
 import (
 	"context"
-	"time"
 
 	"github.com/sluicehq/sluice/internal/fault"
 	"github.com/sluicehq/sluice/internal/identity"
 )
 
 func (a *API) register() {
-	a.handle("GET app-version", a.appVersion)
-	a.handle("GET profile", a.profile)
-	a.handle("POST profile", a.updateProfile)
-	a.handle("POST profile-password", a.changePassword)
-	a.handle("GET users", a.listUsers)
-	a.handle("GET users/{userId}", a.user)
-	a.handle("GET groups", a.listGroups)
-	a.handle("GET groups/{groupId}/users", a.groupUsers)
-	a.admin("GET admin/users", a.adminUsers)
-	a.admin("POST admin/users", a.createUser)
-	a.admin("GET admin/users/{userId}", a.user)
-	a.admin("PUT admin/users/{userId}", a.updateUser)
-	a.admin("GET admin/groups", a.adminGroups)
-	a.admin("POST admin/groups", a.createGroup)
-	a.admin("GET admin/groups/{groupId}", a.adminGroup)
-	a.admin("GET admin/groups/{groupId}/users", a.adminGroupUsers)
+	a.handle("GET app-version", a.appVersion).about(nil, Version{})
+	a.handle("GET profile", a.profile).about(nil, user{})
+	a.handle("POST profile", a.updateProfile).about(userBody{}, user{})
+	a.handle("POST profile-password", a.changePassword).about(passwordBody{}, nil)
+	a.handle("GET users", a.listUsers).about(nil, page[lightUser]{})
+	a.handle("GET users/{userId}", a.user).about(nil, user{})
+	a.handle("GET groups", a.listGroups).about(nil, page[lightGroup]{})
+	a.handle("GET groups/{groupId}/users", a.groupUsers).about(nil, page[lightUser]{})
+	a.admin("GET admin/users", a.adminUsers).about(nil, page[user]{})
+	a.admin("POST admin/users", a.createUser).about(userBody{}, user{})
+	a.admin("GET admin/users/{userId}", a.user).about(nil, user{})
+	a.admin("PUT admin/users/{userId}", a.updateUser).about(userBody{}, user{})
+	a.admin("GET admin/groups", a.adminGroups).about(nil, []lightGroup{})
+	a.admin("POST admin/groups", a.createGroup).about(groupBody{}, group{})
+	a.admin("GET admin/groups/{groupId}", a.adminGroup).about(nil, group{})
+	a.admin("GET admin/groups/{groupId}/users", a.adminGroupUsers).about(nil, page[lightUser]{})
 	a.admin("POST admin/groups/{groupId}/members/{userId}", a.addMember)
 	a.admin("DELETE admin/groups/{groupId}/members/{userId}", a.removeMember)
-}
-
-// date is APS's form of a moment: milliseconds and a zone without a colon, which
-// js-api and the mobile apps read and nothing else.
-type date time.Time
-
-// MarshalJSON writes the moment in UTC, or null for none.
-func (d date) MarshalJSON() ([]byte, error) {
-	t := time.Time(d)
-	if t.IsZero() {
-		return []byte("null"), nil
-	}
-	return []byte(t.UTC().Format(`"2006-01-02T15:04:05.000-0700"`)), nil
 }
 
 // lightUser is APS's LightUserRepresentation.
@@ -177,11 +163,14 @@ func (a *API) updateProfile(c *call) (any, error) {
 	return a.full(c.Context(), u)
 }
 
+// passwordBody is APS's ChangePasswordRepresentation.
+type passwordBody struct {
+	Old string `json:"oldPassword"`
+	New string `json:"newPassword"`
+}
+
 func (a *API) changePassword(c *call) (any, error) {
-	var body struct {
-		Old string `json:"oldPassword"`
-		New string `json:"newPassword"`
-	}
+	var body passwordBody
 	if err := c.decode(&body); err != nil {
 		return nil, err
 	}
@@ -360,17 +349,20 @@ func (a *API) adminGroups(c *call) (any, error) {
 	return data, err
 }
 
+// groupBody is what a client may say about a group.
+type groupBody struct {
+	Name          string `json:"name"`
+	ExternalID    string `json:"externalId"`
+	Type          int64  `json:"type"`
+	ParentGroupID int64  `json:"parentGroupId"`
+	TenantID      int64  `json:"tenantId"`
+	Manager       struct {
+		ID int64 `json:"id"`
+	} `json:"manager"`
+}
+
 func (a *API) createGroup(c *call) (any, error) {
-	var body struct {
-		Name          string `json:"name"`
-		ExternalID    string `json:"externalId"`
-		Type          int64  `json:"type"`
-		ParentGroupID int64  `json:"parentGroupId"`
-		TenantID      int64  `json:"tenantId"`
-		Manager       struct {
-			ID int64 `json:"id"`
-		} `json:"manager"`
-	}
+	var body groupBody
 	if err := c.decode(&body); err != nil {
 		return nil, err
 	}

@@ -1,0 +1,78 @@
+package api
+
+import (
+	"encoding/json"
+	"net/http"
+	"strconv"
+
+	"github.com/sluicehq/sluice/internal/fault"
+)
+
+// statuses is the table from fault kinds to HTTP statuses.
+var statuses = map[fault.Kind]int{
+	fault.Internal:     http.StatusInternalServerError,
+	fault.Invalid:      http.StatusBadRequest,
+	fault.Unauthorized: http.StatusUnauthorized,
+	fault.Forbidden:    http.StatusForbidden,
+	fault.NotFound:     http.StatusNotFound,
+	fault.Conflict:     http.StatusConflict,
+	fault.TooLarge:     http.StatusRequestEntityTooLarge,
+	fault.TooMany:      http.StatusTooManyRequests,
+	fault.Unavailable:  http.StatusServiceUnavailable,
+}
+
+// messageKeys are APS's words for statuses.
+var messageKeys = map[int]string{
+	http.StatusBadRequest:            "GENERAL.ERROR.BAD-REQUEST",
+	http.StatusUnauthorized:          "GENERAL.ERROR.UNAUTHORIZED",
+	http.StatusForbidden:             "GENERAL.ERROR.FORBIDDEN",
+	http.StatusNotFound:              "GENERAL.ERROR.NOT-FOUND",
+	http.StatusMethodNotAllowed:      "GENERAL.ERROR.METHOD-NOT-ALLOWED",
+	http.StatusConflict:              "GENERAL.ERROR.BAD-REQUEST",
+	http.StatusRequestEntityTooLarge: "GENERAL.ERROR.UPLOAD-LIMIT-EXCEEDED",
+	http.StatusUnsupportedMediaType:  "GENERAL.ERROR.BAD-REQUEST",
+	http.StatusTooManyRequests:       "GENERAL.ERROR.TOO-MANY-REQUESTS",
+	http.StatusServiceUnavailable:    "GENERAL.ERROR.SERVICE-UNAVAILABLE",
+	http.StatusNotImplemented:        "GENERAL.ERROR.NOT-IMPLEMENTED",
+	http.StatusInternalServerError:   "GENERAL.ERROR.INTERNAL-SERVER_ERROR",
+}
+
+// Refuse answers err in APS's form and logs what the caller may not see.
+func (a *API) Refuse(w http.ResponseWriter, r *http.Request, err error) {
+	status := statuses[fault.KindOf(err)]
+	if status >= http.StatusInternalServerError {
+		a.cfg.Log.ErrorContext(r.Context(), "call failed", "path", r.URL.Path, "error", err)
+	}
+	if wait := fault.Wait(err); wait > 0 {
+		w.Header().Set("Retry-After", strconv.FormatInt(wait, 10))
+	}
+	if status == http.StatusUnauthorized && r.Header.Get("X-Requested-With") == "" && r.Header.Get("Sec-Fetch-Mode") == "" {
+		// Not for pages' scripts: the browser would open a dialogue of its own.
+		w.Header().Set("WWW-Authenticate", `Basic realm="sluice", charset="UTF-8"`)
+	}
+	WriteError(w, status, fault.Message(err))
+}
+
+// errorBody is APS's ErrorInfo.
+type errorBody struct {
+	Message    string `json:"message"`
+	MessageKey string `json:"messageKey"`
+}
+
+// WriteError writes status and APS's error body.
+func WriteError(w http.ResponseWriter, status int, message string) {
+	w.Header().Set("Cache-Control", "no-store")
+	w.Header().Set("X-Content-Type-Options", "nosniff")
+	writeJSON(w, status, errorBody{message, messageKeys[status]})
+}
+
+// WriteErrorBody writes APS's error body behind a status that was written.
+func WriteErrorBody(w http.ResponseWriter, status int, message string) {
+	_ = json.NewEncoder(w).Encode(errorBody{message, messageKeys[status]})
+}
+
+func writeJSON(w http.ResponseWriter, status int, v any) {
+	w.Header().Set("Content-Type", "application/json;charset=UTF-8")
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(v) // the caller is gone: nothing left to tell
+}
