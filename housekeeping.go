@@ -2,6 +2,7 @@ package sluice
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -10,7 +11,9 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/sluicehq/sluice/internal/fault"
 	"github.com/sluicehq/sluice/internal/oauth"
+	"github.com/sluicehq/sluice/internal/store"
 )
 
 // What housekeeping drops at once, and how long it lets other writes go first
@@ -19,6 +22,14 @@ const (
 	houseBatch = oauth.MaxSweep
 	housePause = 20 * time.Millisecond
 )
+
+// houseLease is how long a process keeps house for all on its database without saying
+// that it still does: longer than a round takes that drops no full batch, however slow
+// the database is. After each full batch it says so.
+const houseLease = 5 * time.Minute
+
+// errHouseKept says that another process keeps house.
+var errHouseKept = fault.New(fault.Conflict, "another process keeps house on this database at this moment; it does the same. If it has died, try again in five minutes")
 
 // A chore is a kind of rows that leave. sweep drops at most limit of them in one
 // transaction and returns how many went; fewer than limit are all.
@@ -35,7 +46,8 @@ type Housekeeping struct {
 
 // Housekeeping drops what has expired, now and in small batches, until none of it is
 // left or ctx ends. A server does so by itself. What went before an error stays away
-// and is told with it.
+// and is told with it. It is an error when another process on the same database does
+// it at this moment.
 func (a *Admin) Housekeeping(ctx context.Context) (Housekeeping, error) {
 	rows, err := a.house.run(ctx)
 	return Housekeeping{Rows: rows}, err
@@ -43,6 +55,9 @@ func (a *Admin) Housekeeping(ctx context.Context) (Housekeeping, error) {
 
 // housekeeping drops what has expired: all chores in turn, in small batches.
 type housekeeping struct {
+	db       *store.DB // nil: there are no chores
+	holder   string    // of the lease
+	now      func() time.Time
 	chores   []chore
 	interval time.Duration
 	pause    func(context.Context) error // after each full batch
@@ -53,7 +68,7 @@ type housekeeping struct {
 
 // newHousekeeping collects the chores of the rooms; without a database there are none.
 func (s *Server) newHousekeeping() *housekeeping {
-	h := &housekeeping{interval: s.cfg.HousekeepingInterval, pause: restBetween, log: s.log,
+	h := &housekeeping{db: s.db, holder: rand.Text(), now: s.now, interval: s.cfg.HousekeepingInterval, pause: restBetween, log: s.log,
 		dropped: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "sluice_housekeeping_rows_total",
 			Help: "Rows that housekeeping has dropped, by kind."}, []string{"kind"})}
 	if s.db == nil {
@@ -97,16 +112,38 @@ func restBetween(ctx context.Context) error {
 // loop keeps house now and then until ctx ends.
 func (h *housekeeping) loop(ctx context.Context) {
 	every(ctx, h.interval, func() {
-		if _, err := h.run(ctx); err != nil && ctx.Err() == nil {
+		if _, err := h.run(ctx); err != nil && !errors.Is(err, errHouseKept) && ctx.Err() == nil {
 			h.log.WarnContext(ctx, "housekeeping", "error", err)
 		}
 	})
 }
 
-// run does every chore. One that fails leaves the others to be done.
+// renew takes the lease, or says that this process still keeps house.
+func (h *housekeeping) renew(ctx context.Context) error {
+	now := h.now()
+	mine, err := h.db.TakeLease(ctx, "housekeeping", h.holder, now, now.Add(houseLease))
+	if err == nil && !mine {
+		err = errHouseKept
+	}
+	return err
+}
+
+// run does every chore, unless another process does. One that fails leaves the others
+// to be done.
 func (h *housekeeping) run(ctx context.Context) (map[string]int64, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	if h.db == nil {
+		return nil, nil
+	}
+	if err := h.renew(ctx); err != nil {
+		return nil, err
+	}
+	defer func() { // a lease that stays runs out
+		if err := h.db.DropLease(context.WithoutCancel(ctx), "housekeeping", h.holder); err != nil {
+			h.log.WarnContext(ctx, "housekeeping: giving the lease back", "error", err)
+		}
+	}()
 	rows := map[string]int64{}
 	var errs []error
 	for _, c := range h.chores {
@@ -116,7 +153,7 @@ func (h *housekeeping) run(ctx context.Context) (map[string]int64, error) {
 			h.dropped.WithLabelValues(c.kind).Add(float64(n))
 			h.log.DebugContext(ctx, "housekeeping", "kind", c.kind, "rows", n)
 		}
-		if errs = append(errs, err); ctx.Err() != nil {
+		if errs = append(errs, err); ctx.Err() != nil || errors.Is(err, errHouseKept) {
 			break
 		}
 	}
@@ -135,6 +172,9 @@ func (h *housekeeping) do(ctx context.Context, c chore) (total int64, err error)
 			return total, nil
 		}
 		if err := h.pause(ctx); err != nil {
+			return total, err
+		}
+		if err := h.renew(ctx); err != nil {
 			return total, err
 		}
 	}

@@ -2,6 +2,7 @@ package sluice
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -11,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/sluicehq/sluice/bearer/bearertest"
 	"github.com/sluicehq/sluice/internal/store"
 	"github.com/sluicehq/sluice/internal/store/storetest"
 )
@@ -113,5 +115,47 @@ func TestHousekeepingEndsWithItsContext(t *testing.T) {
 	}
 	if n := seenLeft(t, s); n != 1100 {
 		t.Errorf("%d are left, not 1100", n)
+	}
+}
+
+// One process at a time keeps house on a database. The other one is told so by hand,
+// and does it when the first one has ended, or has died and its lease has run out.
+func TestOneProcessKeepsHouse(t *testing.T) {
+	t.Parallel()
+	clock := bearertest.NewClock()
+	where := storetest.Config(t)
+	one, two := houseServer(t, where, clock.Now), houseServer(t, where, clock.Now)
+	fillSeen(t, one, 1200)
+	var rounds int
+	one.house.pause = func(ctx context.Context) error {
+		rounds++
+		before := seenLeft(t, one)
+		if done, err := two.Admin().Housekeeping(ctx); !errors.Is(err, errHouseKept) || len(done.Rows) != 0 || seenLeft(t, one) != before {
+			t.Errorf("beside it: %v, %v", done.Rows, err)
+		}
+		clock.Move(houseLease - time.Second) // it is renewed after each batch
+		return nil
+	}
+	if done, err := one.Admin().Housekeeping(t.Context()); err != nil || done.Rows["seen_ids"] != 1200 || rounds != 2 {
+		t.Errorf("%v went in %d pauses, %v", done.Rows, rounds, err)
+	}
+	fillSeen(t, one, 1200)
+	one.house.pause = func(ctx context.Context) error {
+		clock.Move(houseLease) // it was held up
+		mine, err := two.db.TakeLease(ctx, "housekeeping", "a process that will die", clock.Now(), clock.Now().Add(houseLease))
+		if err != nil || !mine {
+			t.Errorf("a lease that ran out: %t %v", mine, err)
+		}
+		return nil
+	}
+	if done, err := one.Admin().Housekeeping(t.Context()); !errors.Is(err, errHouseKept) || done.Rows["seen_ids"] != 500 {
+		t.Errorf("after it lost its lease: %v, %v", done.Rows, err)
+	}
+	if _, err := one.Admin().Housekeeping(t.Context()); !errors.Is(err, errHouseKept) {
+		t.Errorf("the lease of the dead: %v", err)
+	}
+	clock.Move(houseLease)
+	if done, err := two.Admin().Housekeeping(t.Context()); err != nil || done.Rows["seen_ids"] != 700 {
+		t.Errorf("after the dead one's lease: %v, %v", done.Rows, err)
 	}
 }

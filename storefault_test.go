@@ -113,6 +113,129 @@ func TestOneStatementFails(t *testing.T) {
 	}
 }
 
+// The same at pages, and for those who register themselves: nobody is sent back with a
+// code that was not kept, no device is told that it may, no client has an id that does
+// not exist; and when the statement works again, the same request works too.
+func TestOneStatementFailsForPeopleAndClients(t *testing.T) {
+	t.Parallel()
+	srv := newServer(t, tv)
+	token, _, err := srv.Admin.CreateInitialAccessToken(t.Context(), sluice.NewInitialAccessToken{Uses: 100})
+	if err != nil {
+		t.Fatal(err)
+	}
+	type outcome struct {
+		status int
+		code   string // of RFC 6749 §4.1.2.1, or of an endpoint's JSON
+		gave   bool   // something that is of use
+		body   string
+	}
+	register := func(method, path, with, body string) sluicetest.Answer {
+		r, err := http.NewRequestWithContext(t.Context(), method, srv.URL+path, strings.NewReader(body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header.Set("Content-Type", "application/json")
+		r.Header.Set("Authorization", "Bearer "+with)
+		return srv.Do(t, r)
+	}
+	const metadata = `{"redirect_uris":["https://app.example.com/cb"]}`
+	program := func(a sluicetest.Answer) outcome {
+		return outcome{a.Status, a.Text("error"), a.Status/100 == 2, a.Body}
+	}
+	consent := func(t *testing.T, decision string) func() outcome {
+		b := srv.Browser(t)
+		b.SignIn(t, kermit, password)
+		b.Open(t, askForCode("read", "prompt", "consent"))
+		action, fields := b.Form(t)
+		fields.Set("decision", decision)
+		return func() outcome {
+			if away := b.Send(t, action, fields); away != nil {
+				return outcome{302, away.Query().Get("error"), away.Query().Get("code") != "", away.String()}
+			}
+			return outcome{b.Page.Status, "", false, b.Page.Body}
+		}
+	}
+	device := func(t *testing.T, decision string) func() outcome {
+		a := srv.Post(t, "/oauth/device_authorization", url.Values{"client_id": {"tv"}})
+		b := srv.Browser(t)
+		b.Open(t, "/device")
+		b.Submit(t, "user_code", a.Text("user_code"))
+		b.SignIn(t, kermit, password)
+		action, fields := b.Form(t)
+		fields.Set("decision", decision)
+		return func() outcome {
+			b.Send(t, action, fields)
+			state := pollDevice(t, srv, a.Text("device_code")).Text("error")
+			return outcome{b.Page.Status, "", b.Page.Status == 200 || !slices.Contains([]string{"authorization_pending", "slow_down", "server_error"}, state), b.Page.Body}
+		}
+	}
+	manage := func(method, body string) func(*testing.T) func() outcome {
+		return func(t *testing.T) func() outcome {
+			a := register("POST", "/oauth/register", token, metadata)
+			if a.Status != 201 {
+				t.Fatal(a.Body)
+			}
+			id := a.Text("client_id")
+			return func() outcome {
+				return program(register(method, "/oauth/register/"+id, a.Text("registration_access_token"), strings.ReplaceAll(body, "ID", id)))
+			}
+		}
+	}
+	for name, c := range map[string]struct {
+		event, table string
+		prepare      func(*testing.T) func() outcome
+	}{
+		"register, no client": {"INSERT", "clients", func(*testing.T) func() outcome {
+			return func() outcome { return program(register("POST", "/oauth/register", token, metadata)) }
+		}},
+		"register, no registration": {"INSERT", "registrations", func(*testing.T) func() outcome {
+			return func() outcome { return program(register("POST", "/oauth/register", token, metadata)) }
+		}},
+		"register, not counted": {"UPDATE", "initial_access_tokens", func(*testing.T) func() outcome {
+			return func() outcome { return program(register("POST", "/oauth/register", token, metadata)) }
+		}},
+		"register, no audit line": {"INSERT", "audit_events", func(*testing.T) func() outcome {
+			return func() outcome { return program(register("POST", "/oauth/register", token, metadata)) }
+		}},
+		"change a registration": {"UPDATE", "clients", manage("PUT", `{"client_id":"ID","redirect_uris":["https://app.example.com/other"]}`)},
+		"delete a registration": {"DELETE", "clients", manage("DELETE", "")},
+		"ask for a device code": {"INSERT", "device_codes", func(*testing.T) func() outcome {
+			return func() outcome {
+				return program(srv.Post(t, "/oauth/device_authorization", url.Values{"client_id": {"tv"}}))
+			}
+		}},
+		"allow a device, no grant": {"INSERT", "grants", func(t *testing.T) func() outcome { return device(t, "allow") }},
+		"allow a device, not kept": {"UPDATE", "device_codes", func(t *testing.T) func() outcome { return device(t, "allow") }},
+		"deny a device, not kept":  {"UPDATE", "device_codes", func(t *testing.T) func() outcome { return device(t, "deny") }},
+		"consent, not remembered":  {"INSERT", "consents", func(t *testing.T) func() outcome { return consent(t, "allow") }},
+		"consent, no grant":        {"INSERT", "grants", func(t *testing.T) func() outcome { return consent(t, "allow") }},
+		"consent, no code":         {"INSERT", "codes", func(t *testing.T) func() outcome { return consent(t, "allow") }},
+		"consent, no audit line":   {"INSERT", "audit_events", func(t *testing.T) func() outcome { return consent(t, "allow") }},
+		"consent, not used up":     {"DELETE", "authorization_requests", func(t *testing.T) func() outcome { return consent(t, "allow") }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			ask := c.prepare(t)
+			mend := failing(t, srv, c.event, c.table)
+			o := ask()
+			told := o.status >= 500 || (o.status == 302 && slices.Contains([]string{"server_error", "temporarily_unavailable"}, o.code))
+			if !told || o.gave || strings.Contains(o.body, "broken") || (c.table != "clients" && c.table != "codes" && c.table != "grants" && strings.Contains(o.body, c.table)) {
+				t.Errorf("while it fails: %+v", o)
+			}
+			if h := srv.Get(t, "/management/health"); h.Status != 200 {
+				t.Errorf("health: %d %s", h.Status, h.Body)
+			}
+			mend()
+			if o = ask(); name == "delete a registration" {
+				// It was disabled before, so that its registration is gone (RFC 7592 §2.3).
+				o.gave, o.status = o.status == 401, 204
+			}
+			if !o.gave || o.status >= 400 {
+				t.Errorf("afterwards: %+v", o)
+			}
+		})
+	}
+}
+
 // A sign-out that could not be kept is not told as done.
 func TestSigningOutFails(t *testing.T) {
 	t.Parallel()

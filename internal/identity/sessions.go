@@ -1,8 +1,11 @@
 package identity
 
 import (
+	"bytes"
 	"context"
+	"crypto/sha256"
 	"encoding/base64"
+	"slices"
 	"time"
 
 	"github.com/sluicehq/sluice/internal/audit"
@@ -48,15 +51,25 @@ func (s *Service) Sessions(ctx context.Context, userID int64, offset, limit int)
 
 // RevokeSession ends the session with that public id, and what came of it.
 func (s *Service) RevokeSession(ctx context.Context, id string) error {
-	prefix, err := base64.RawURLEncoding.DecodeString(id)
-	if err != nil || len(prefix) != publicBytes {
-		prefix = []byte{} // no session's hash begins so: it is not an id that follows from one
-	}
-	n, err := s.revokeSessions(ctx, `(sid <> '' AND sid = $1) OR (sid = '' AND SUBSTR(hash, 1, $2) = $3)`, id, publicBytes, prefix)
+	first, last := hashesOf(id)
+	n, err := s.revokeSessions(ctx, withPublicID, id, first, last)
 	if err == nil && n == 0 {
 		err = fault.New(fault.NotFound, "there is no session %q", id)
 	}
 	return err
+}
+
+// withPublicID is the condition of a session; both of its sides have an index.
+const withPublicID = `(sid = $1 AND sid <> '') OR (sid = '' AND hash >= $2 AND hash <= $3)`
+
+// hashesOf are the first and the last hash from which a public id may follow; there is
+// none between them when it follows from no hash.
+func hashesOf(id string) (first, last []byte) {
+	prefix, err := base64.RawURLEncoding.DecodeString(id)
+	if err != nil || len(prefix) != publicBytes {
+		return []byte{1}, []byte{0}
+	}
+	return prefix, slices.Concat(prefix, bytes.Repeat([]byte{0xff}, sha256.Size-publicBytes))
 }
 
 // RevokeSessions ends all sessions of a user, with what came of them, and returns how

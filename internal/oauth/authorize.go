@@ -93,6 +93,7 @@ type visit struct {
 	request *request
 	id      string // of the stored request; empty while it is not stored
 	session *identity.Session
+	agreed  bool // the user has said yes to this very request
 }
 
 // dispatch is the one place that decides what comes next: sign in, consent, or
@@ -107,16 +108,11 @@ func (s *Service) dispatch(w http.ResponseWriter, r *http.Request, v *visit) {
 		s.needLogin(w, r, v)
 		return
 	}
-	v.session = session
-	agreed, err := s.agreed(r.Context(), v)
-	switch {
-	case err != nil:
-		s.sendError(w, r, v.request, err)
-	case !agreed:
+	if v.session = session; v.mustAsk() {
 		s.needConsent(w, r, v)
-	default:
-		s.answer(w, r, v)
+		return
 	}
+	s.answer(w, r, v)
 }
 
 func (s *Service) needLogin(w http.ResponseWriter, r *http.Request, v *visit) {
@@ -277,57 +273,8 @@ func (s *Service) consent(w http.ResponseWriter, r *http.Request) {
 		s.allowDevice(w, r, v)
 		return
 	}
-	if err := s.remember(r.Context(), v); err != nil {
-		s.sendError(w, r, v.request, err)
-		return
-	}
+	v.agreed = true
 	s.answer(w, r, v)
-}
-
-// agreed reports whether the user need not be asked: the operator's own client,
-// or a remembered yes to at least these scopes.
-func (s *Service) agreed(ctx context.Context, v *visit) (bool, error) {
-	if v.request.prompts("consent") || v.request.Device != nil {
-		return false, nil // somebody else may have begun a device's sign-in (RFC 8628 §5.4)
-	}
-	if v.client.SkipConsent {
-		return true, nil
-	}
-	if len(v.request.Details) > 0 {
-		return false, nil // details name one transaction: a yes to one is none to the next
-	}
-	var given []string
-	err := s.db.QueryRow(ctx, []any{wordList{&given}}, `SELECT scope FROM consents WHERE user_id = $1 AND client_id = $2`,
-		v.session.User.ID, v.client.ID)
-	if errors.Is(err, store.ErrNoRow) {
-		return false, nil
-	}
-	for _, word := range v.request.asked() {
-		if !slices.Contains(given, word) {
-			return false, err
-		}
-	}
-	return err == nil, err
-}
-
-// remember keeps the user's yes, together with what he agreed to before.
-func (s *Service) remember(ctx context.Context, v *visit) error {
-	user, client := v.session.User.ID, v.client.ID
-	return s.db.Write(ctx, func(tx *store.Tx) error {
-		var given []string
-		err := tx.QueryRow(ctx, []any{wordList{&given}}, `SELECT scope FROM consents WHERE user_id = $1 AND client_id = $2`, user, client)
-		if err != nil && !errors.Is(err, store.ErrNoRow) {
-			return err
-		}
-		scope := strings.Join(unique(append(given, v.request.asked()...)), " ")
-		_, err = tx.Exec(ctx, `INSERT INTO consents (user_id, client_id, scope, created_at) VALUES ($1, $2, $3, $4)
-			ON CONFLICT (user_id, client_id) DO UPDATE SET scope = excluded.scope, created_at = excluded.created_at`,
-			user, client, scope, store.Millis(s.now()))
-		if err != nil {
-			return err
-		}
-		return s.record(ctx, tx, v.personDid("consent.give", audit.Success))
-	})
 }
 
 // forget drops a stored request; one that stays expires by itself.
@@ -343,11 +290,14 @@ func (s *Service) forget(ctx context.Context, v *visit) {
 // answer issues what was asked for and sends the browser back with it.
 func (s *Service) answer(w http.ResponseWriter, r *http.Request, v *visit) {
 	values, err := s.issueAnswer(r.Context(), v)
-	if fault.Is(err, fault.Conflict) {
+	switch {
+	case errors.Is(err, errNotAgreed):
+		s.needConsent(w, r, v)
+		return
+	case fault.Is(err, fault.Conflict):
 		s.pages.Fault(w, r, err)
 		return
-	}
-	if err != nil {
+	case err != nil:
 		s.sendError(w, r, v.request, err)
 		return
 	}
@@ -390,6 +340,9 @@ func (s *Service) issueAnswer(ctx context.Context, v *visit) (url.Values, error)
 	}
 	return values, s.db.Write(ctx, func(tx *store.Tx) error {
 		if err := v.finish(ctx, tx); err != nil {
+			return err
+		}
+		if err := s.agree(ctx, tx, v); err != nil {
 			return err
 		}
 		if err := g.insert(ctx, tx); err != nil {

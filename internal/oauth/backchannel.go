@@ -43,7 +43,7 @@ func (s *Service) SessionsEnded(ctx context.Context, tx *store.Tx, list []identi
 		if err := s.tellClients(ctx, tx, ended); err != nil {
 			return err
 		}
-		err := s.revokeGrants(ctx, tx, s.now(), "the session has ended", `session_id = $2
+		_, err := s.revokeGrants(ctx, tx, s.now(), "the session has ended", `session_id = $2
 			AND ' ' || scope || ' ' LIKE '% openid %' AND ' ' || scope || ' ' NOT LIKE '% offline!_access %' ESCAPE '!'`, ended.ID)
 		if err != nil {
 			return fmt.Errorf("ending a session's grants: %w", err)

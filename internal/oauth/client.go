@@ -287,7 +287,7 @@ func (c *Client) columns() []any {
 }
 
 // DeleteClient removes the client and everything that was issued to it. It disables
-// it first: everything is dead at once, and leaves in small steps. When it fails on
+// it first: everything is dead at once, is told as such once, and leaves in small steps. When it fails on
 // the way, it can be called again.
 func (s *Service) DeleteClient(ctx context.Context, id string) error {
 	if err := s.SetClientActive(ctx, id, false); err != nil {
@@ -307,10 +307,7 @@ func (s *Service) DeleteClient(ctx context.Context, id string) error {
 		if err != nil {
 			return err
 		}
-		if err := s.recordClient(ctx, tx, "client.delete", id, nil); err != nil {
-			return err
-		}
-		return s.tell(ctx, tx, tokensEnded{ClientID: id})
+		return s.recordClient(ctx, tx, "client.delete", id, nil)
 	})
 }
 

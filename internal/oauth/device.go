@@ -170,35 +170,41 @@ func (s *Service) enterUserCode(w http.ResponseWriter, r *http.Request) {
 
 // guessedDevice is device for a code that somebody types: it is counted before it is
 // looked up, since codes that people can type can be guessed (RFC 8628 §5.1). What
-// cannot be a code is no guess.
-func (s *Service) guessedDevice(ctx context.Context, code string) (*visit, error) {
-	if len(code) == userCodeLength {
-		_, err := s.cfg.Guard.Check(ctx, throttle.Attempt{Kind: throttle.UserCode, Secret: code}, func(ctx context.Context) (bool, error) {
-			_, err := s.device(ctx, code)
-			if fault.Is(err, fault.NotFound) {
-				return false, nil
-			}
-			return err == nil, err
-		})
-		if err != nil {
-			return nil, err
-		}
+// cannot be a code is no guess, and a guess is looked up once.
+func (s *Service) guessedDevice(ctx context.Context, code string) (v *visit, err error) {
+	if len(code) != userCodeLength {
+		return nil, unknownCode()
 	}
-	return s.device(ctx, code)
+	known, err := s.cfg.Guard.Check(ctx, throttle.Attempt{Kind: throttle.UserCode, Secret: code}, func(ctx context.Context) (bool, error) {
+		v, err = s.device(ctx, code)
+		if fault.Is(err, fault.NotFound) {
+			return false, nil
+		}
+		return err == nil, err
+	})
+	switch {
+	case err != nil:
+		return nil, err
+	case !known:
+		return nil, unknownCode()
+	case v == nil: // another request was looking already
+		return s.device(ctx, code)
+	}
+	return v, nil
+}
+
+func unknownCode() error {
+	return fault.New(fault.NotFound, "This code is not known. Compare it with your device. If it is right, it has expired: start again on the device.")
 }
 
 // device finds the device that shows a code and waits.
 func (s *Service) device(ctx context.Context, code string) (*visit, error) {
-	unknown := fault.New(fault.NotFound, "This code is not known. Compare it with your device. If it is right, it has expired: start again on the device.")
-	if len(code) != userCodeLength {
-		return nil, unknown
-	}
 	v := &visit{request: &request{}}
 	var id []byte
 	err := s.db.QueryRow(ctx, []any{&id, jsonColumn{v.request}}, `SELECT hash, parameters FROM device_codes
 		WHERE user_code = $1 AND status = $2 AND expires_at > $3`, hash(code), devicePending, store.Millis(s.now()))
 	if errors.Is(err, store.ErrNoRow) {
-		return nil, unknown
+		return nil, unknownCode()
 	}
 	if err != nil {
 		return nil, err
@@ -206,7 +212,7 @@ func (s *Service) device(ctx context.Context, code string) (*visit, error) {
 	v.request.Device, v.request.UserCode = id, shownCode(code)
 	v.request.Begun = s.now().Truncate(time.Millisecond)
 	if v.client, err = s.Client(ctx, v.request.ClientID); err == nil && v.client.Disabled {
-		return nil, unknown
+		return nil, unknownCode()
 	}
 	return v, err
 }

@@ -65,7 +65,7 @@ func (s *Service) UserEnded(ctx context.Context, tx *store.Tx, userID int64) err
 // that changes it: the grants by it, and those of browser sessions and devices that
 // he allowed, with offline_access too. What another server vouched for stays.
 func (s *Service) PasswordChanged(ctx context.Context, tx *store.Tx, userID int64) error {
-	err := s.revokeGrants(ctx, tx, s.now(), "the user has a new password", `user_id = $2 AND kind IN ($3, $4, $5, $6)`, userID, AuthorizationCode, Implicit, Password, DeviceCode)
+	_, err := s.revokeGrants(ctx, tx, s.now(), "the user has a new password", `user_id = $2 AND kind IN ($3, $4, $5, $6)`, userID, AuthorizationCode, Implicit, Password, DeviceCode)
 	if err != nil {
 		return fmt.Errorf("ending the grants of an old password: %w", err)
 	}
@@ -93,7 +93,8 @@ func (s *Service) revokeToken(ctx context.Context, hash []byte, l *live) error {
 // revokeGrant ends a grant and with it every code and token that came of it, and
 // writes down why.
 func (s *Service) revokeGrant(ctx context.Context, tx *store.Tx, id string, now time.Time, why string) error {
-	return s.revokeGrants(ctx, tx, now, why, `id = $2`, id)
+	_, err := s.revokeGrants(ctx, tx, now, why, `id = $2`, id)
+	return err
 }
 
 // endGrant is revokeGrant in a transaction of its own.
@@ -102,8 +103,8 @@ func (s *Service) endGrant(ctx context.Context, id string, now time.Time, why st
 }
 
 // revokeGrants ends the grants for which a condition holds, whose parameters begin
-// at $2.
-func (s *Service) revokeGrants(ctx context.Context, tx *store.Tx, now time.Time, why, condition string, args ...any) error {
+// at $2, and returns how many there were.
+func (s *Service) revokeGrants(ctx context.Context, tx *store.Tx, now time.Time, why, condition string, args ...any) (int, error) {
 	var ended []*signIn
 	err := tx.Query(ctx, func(r store.Row) error {
 		g := &signIn{}
@@ -111,30 +112,33 @@ func (s *Service) revokeGrants(ctx context.Context, tx *store.Tx, now time.Time,
 		return r.Scan(&g.id, &g.clientID, &g.userID)
 	}, `UPDATE grants SET revoked_at = $1 WHERE revoked_at IS NULL AND `+condition+` RETURNING id, client_id, user_id`, append([]any{store.Millis(now)}, args...)...)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	for _, g := range ended {
 		err := s.record(ctx, tx, audit.Event{Name: "grant.revoke", ClientID: g.clientID, Subject: audit.User(g.userID),
 			Details: audit.Details{"grant": g.id, "reason": why}})
+		if err == nil {
+			err = s.tellGrant(ctx, tx, g.id, now)
+		}
 		if err != nil {
-			return err
+			return 0, err
 		}
 	}
+	return len(ended), nil
+}
+
+// tellGrant tells the receivers which tokens ended with a grant.
+func (s *Service) tellGrant(ctx context.Context, tx *store.Tx, id string, now time.Time) error {
 	if len(s.cfg.RevocationReceivers) == 0 {
 		return nil
 	}
-	for _, g := range ended {
-		hashes, err := liveHashes(ctx, tx, g.id, now)
-		if err != nil {
-			return err
-		}
-		for part := range slices.Chunk(hashes, maxHashes) {
-			if err := s.tell(ctx, tx, tokensEnded{TokenHashes: part}); err != nil {
-				return err
-			}
+	hashes, err := liveHashes(ctx, tx, id, now)
+	for part := range slices.Chunk(hashes, maxHashes) {
+		if err == nil {
+			err = s.tell(ctx, tx, tokensEnded{TokenHashes: part})
 		}
 	}
-	return nil
+	return err
 }
 
 // liveHashes names a grant's access tokens that somebody may still take for good.

@@ -104,23 +104,25 @@ func (s *Service) Consents(ctx context.Context, q Selection) (list []Consent, er
 }
 
 // RevokeConsent forgets a user's yes to a client and ends what rests on one: every
-// grant of his to that client that began at a page, by a browser or for a device.
+// grant of his to that client that began at a page, by a browser or for a device. The
+// yes for a device is not remembered, but its grant ends.
 // What he was never asked about, such as a password grant, stays.
 func (s *Service) RevokeConsent(ctx context.Context, userID int64, clientID string) error {
 	return s.db.Write(ctx, func(tx *store.Tx) error {
-		n, err := tx.Exec(ctx, `DELETE FROM consents WHERE user_id = $1 AND client_id = $2`, userID, clientID)
-		if err == nil && n == 0 {
+		// The consent goes first: a grant that is being made on it is waited for, and ends too.
+		forgotten, err := tx.Exec(ctx, `DELETE FROM consents WHERE user_id = $1 AND client_id = $2`, userID, clientID)
+		if err != nil {
+			return err
+		}
+		ended, err := s.revokeGrants(ctx, tx, s.now(), "the consent was withdrawn", `user_id = $2 AND client_id = $3 AND kind IN ($4, $5, $6)`,
+			userID, clientID, AuthorizationCode, Implicit, DeviceCode)
+		if err == nil && forgotten == 0 && ended == 0 {
 			err = fault.New(fault.NotFound, "the user has not agreed to the client %q, or not any more", clientID)
 		}
 		if err != nil {
 			return err
 		}
-		err = s.record(ctx, tx, audit.Event{Name: "consent.revoke", ClientID: clientID, Subject: audit.User(userID)})
-		if err != nil {
-			return err
-		}
-		return s.revokeGrants(ctx, tx, s.now(), "the consent was withdrawn", `user_id = $2 AND client_id = $3 AND kind IN ($4, $5, $6)`,
-			userID, clientID, AuthorizationCode, Implicit, DeviceCode)
+		return s.record(ctx, tx, audit.Event{Name: "consent.revoke", ClientID: clientID, Subject: audit.User(userID)})
 	})
 }
 
