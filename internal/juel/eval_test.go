@@ -37,7 +37,7 @@ func TestEval(t *testing.T) {
 		"${list[1]}": "y", "${list['2']}": "z", "${list[9]}": nil, "${list[-1]}": nil, "${list[1.9]}": "y", "${map.a}": int32(1), "${map['b'].c}": "deep", "${map.zz}": nil,
 		"${map.zz.deeper}": nil, "${map[nul]}": nil, "${map[1]}": nil, "${nul.x.y}": nil, "${nul[undefined]}": nil,
 		"${date.time}": int64(1767600000000), "${date.year}": int32(126), "${execution.id}": "4711", "${execution.tenantId}": "", "${execution['id']}": "4711",
-		"${json.age}": "7", "${json.arr[0]}": nil, "${json.missing}": nil, "${json.o.x}": "true", "${json['name']}": "kermit", "${json.missing.x}": nil,
+		"${json.age}": "7", "${json.arr[0]}": nil, "${json.missing}": nil, "${json.o.x}": true, "${json['name']}": "kermit", "${json.missing.x}": nil,
 		// methods
 		"${execution.getVariable('i')}": int32(5), "${execution.hasVariable('zz')}": false, "${execution.getTenantId()}": "", "${list['size']()}": int32(3),
 		"${(s).length()}": int32(3), "${'abc'.length()}": int32(3),

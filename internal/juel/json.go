@@ -11,9 +11,8 @@ import (
 )
 
 // JSON is a JSON variable: the bytes of one document. The members of an object are
-// its properties; those that are texts, numbers, true, false or null are read as
-// texts, as Activiti 6 does. Elements of an array are reached by get(index) only:
-// array[0] is null. No bytes at all stand for a node that is missing.
+// its properties. Elements of an array are reached by get(index) only: array[0] is
+// null, as in Activiti 6. No bytes at all stand for a node that is missing.
 type JSON []byte
 
 // jsonKind is the type of a node.
@@ -44,16 +43,36 @@ func (j JSON) kind() jsonKind {
 	}
 }
 
-// member is the property of an object, null when there is none.
+// member is the property of an object, null when there is none. What becomes of a
+// scalar is Activiti's JsonNodeELResolver: a whole number of 32 bits is a text, a
+// longer one a Long, null the text "null".
 func (j JSON) member(name string) (any, error) {
 	node, err := j.field(name)
-	if err != nil || node.kind() == jsonMissing {
+	if err != nil {
 		return nil, err
 	}
-	if kind := node.kind(); kind == jsonObject || kind == jsonArray {
-		return node, nil
+	switch text := node.text(); node.kind() {
+	case jsonMissing:
+		return nil, nil
+	case jsonBoolean:
+		return text == "true", nil
+	case jsonNumber:
+		return numberOf(text), nil
+	case jsonString, jsonNull:
+		return text, nil
 	}
-	return node.text(), nil
+	return node, nil
+}
+
+func numberOf(text string) any {
+	if fractional(text) {
+		f, _ := strconv.ParseFloat(text, 64)
+		return f
+	}
+	if whole, err := strconv.ParseInt(text, 10, 64); err == nil && int64(int32(whole)) != whole {
+		return whole
+	}
+	return text
 }
 
 // field is a member of an object as a node, missing when there is none.

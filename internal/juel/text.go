@@ -144,10 +144,16 @@ func (c *call) lastIndexOf(s string) (any, error) {
 		return nil, err
 	}
 	at := strings.LastIndex(s[:min(offset+len(text), len(s))], text)
-	if at < 0 {
+	if before := len(c.args) == 2 && isNegative(c.args[1]); before || at < 0 {
 		return int32(-1), nil
 	}
 	return int32(length16(s[:at])), nil
+}
+
+// isNegative reports whether an argument that is a number lies before a text.
+func isNegative(v any) bool {
+	at, _ := Integer(v)
+	return at < 0
 }
 
 func (c *call) startsWith(s string) (any, error) {
