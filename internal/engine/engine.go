@@ -1,0 +1,141 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/sluicehq/sluice/internal/juel"
+	"github.com/sluicehq/sluice/internal/store"
+)
+
+// Config is how processes are run. The zero value of each field means its default.
+type Config struct {
+	// History is the level of what is kept: none, activity, audit or full. The
+	// default is audit. A definition may have a level of its own.
+	History string
+	// Delegates are what service tasks and listeners run by class or delegate
+	// expression. One that is not here fails with a message that names it.
+	Delegates map[string]Delegate
+	// Beans are the objects that expressions and scripts see by name.
+	Beans map[string]juel.Object
+	// MaxSteps bounds the steps of one command; 0 means 100 000.
+	MaxSteps int
+	// MaxValue bounds the bytes of one variable; 0 means 8 MiB.
+	MaxValue int
+	// MaxState bounds the bytes of an instance's execution tree; 0 means 8 MiB.
+	MaxState int
+	// MaxDepth bounds how many instances may call one another; 0 means 100.
+	MaxDepth int
+	// Retries is how often a failing job is tried when its activity does not say;
+	// 0 means 3.
+	Retries int
+	// RetryWait is how long a failed job waits before it is tried again, when its
+	// activity does not say; 0 means 10 s.
+	RetryWait time.Duration
+	// Lease is how long a job belongs to the process that runs it, unless that one
+	// says that it still does; 0 means 5 minutes.
+	Lease time.Duration
+	// Workers is how many jobs Run works on at once; 0 means 4.
+	Workers int
+	// Poll is how often Run looks for jobs that nobody told it of; 0 means 5 s.
+	Poll time.Duration
+	// Location is the zone of dates without one; nil means UTC.
+	Location *time.Location
+	// Now is the clock; nil means time.Now.
+	Now func() time.Time
+	// Log receives failures of jobs; never a variable's value. nil means
+	// slog.Default().
+	Log *slog.Logger
+}
+
+// Limits of what callers send.
+const (
+	maxName      = 255    // characters of a variable's, task's or instance's name
+	maxVariables = 10_000 // variables of one command
+	maxText      = 4000   // characters of descriptions and reasons
+)
+
+// Engine is the room's door. It is safe for concurrent use.
+type Engine struct {
+	cfg         Config
+	db          *store.DB
+	definitions definitions
+	id          string // names this process as the owner of leases
+	wake        chan struct{}
+	quit        context.CancelFunc
+	ended       context.Context
+	running     sync.WaitGroup
+}
+
+// New returns the room on a migrated database. It starts nothing: see Run.
+func New(db *store.DB, cfg Config) (*Engine, error) {
+	if err := cfg.check(); err != nil {
+		return nil, err
+	}
+	cfg = cfg.withDefaults()
+	ended, quit := context.WithCancel(context.Background())
+	return &Engine{cfg: cfg, db: db, id: newID(), wake: make(chan struct{}, 1), ended: ended, quit: quit,
+		definitions: newDefinitions()}, nil
+}
+
+// Close ends Run and waits for the jobs that are being worked on.
+func (e *Engine) Close() error {
+	e.quit()
+	e.running.Wait()
+	return nil
+}
+
+// check lists everything that is wrong with the configuration.
+func (c Config) check() error {
+	var wrong []error
+	if c.History != "" && !slices.Contains(historyLevels, c.History) {
+		wrong = append(wrong, fmt.Errorf("history level %q is not one of %v", c.History, historyLevels))
+	}
+	for name, n := range map[string]int64{"steps": int64(c.MaxSteps), "value": int64(c.MaxValue), "state": int64(c.MaxState), "depth": int64(c.MaxDepth), "retries": int64(c.Retries),
+		"retry wait": int64(c.RetryWait), "lease": int64(c.Lease), "workers": int64(c.Workers), "poll": int64(c.Poll)} {
+		if n < 0 {
+			wrong = append(wrong, fmt.Errorf("%s is negative", name))
+		}
+	}
+	for name, d := range c.Delegates {
+		if d == nil {
+			wrong = append(wrong, fmt.Errorf("delegate %q is nil", name))
+		}
+	}
+	return errors.Join(wrong...)
+}
+
+func (c Config) withDefaults() Config {
+	c.History = or(c.History, "audit")
+	c.MaxSteps = or(c.MaxSteps, 100_000)
+	c.MaxValue = or(c.MaxValue, 8<<20)
+	c.MaxState = or(c.MaxState, 8<<20)
+	c.MaxDepth = or(c.MaxDepth, 100)
+	c.Retries = or(c.Retries, 3)
+	c.RetryWait = or(c.RetryWait, 10*time.Second)
+	c.Lease = or(c.Lease, 5*time.Minute)
+	c.Workers = or(c.Workers, 4)
+	c.Poll = or(c.Poll, 5*time.Second)
+	c.Location = or(c.Location, time.UTC)
+	c.Log = or(c.Log, slog.Default())
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	return c
+}
+
+func or[T comparable](v, otherwise T) T {
+	var zero T
+	if v == zero {
+		return otherwise
+	}
+	return v
+}
+
+// now is the clock in the resolution that rows have.
+func (e *Engine) now() time.Time { return e.cfg.Now().UTC().Truncate(time.Millisecond) }

@@ -1,0 +1,78 @@
+package engine
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/sluicehq/sluice/internal/store"
+)
+
+// Run works on jobs until the context or the engine ends, and returns when the last job
+// that it began has ended. Several engines may run on one database.
+func (e *Engine) Run(ctx context.Context) {
+	e.running.Add(1)
+	defer e.running.Done()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(e.ended, cancel)()
+	w := workers{e: e, free: make(chan struct{}, e.cfg.Workers)}
+	defer w.busy.Wait()
+	for ctx.Err() == nil {
+		began, err := w.round(ctx)
+		if err != nil && ctx.Err() == nil {
+			e.cfg.Log.Error("looking for jobs", "error", err)
+		}
+		if !began {
+			e.rest(ctx)
+		}
+	}
+}
+
+// workers are the goroutines that work on jobs.
+type workers struct {
+	e    *Engine
+	free chan struct{} // a place for each job that is worked on
+	busy sync.WaitGroup
+}
+
+// round takes as many jobs as there are free places and begins them. It reports whether
+// there were any.
+func (w *workers) round(ctx context.Context) (bool, error) {
+	select {
+	case w.free <- struct{}{}:
+		<-w.free
+	case <-ctx.Done():
+		return false, nil
+	}
+	jobs, err := w.e.acquire(ctx, cap(w.free)-len(w.free))
+	for _, j := range jobs {
+		w.free <- struct{}{}
+		w.busy.Go(func() {
+			defer func() { <-w.free; w.e.nudge() }()
+			// What was begun is ended, even when everything else stops.
+			if err := w.e.execute(context.WithoutCancel(ctx), j); err != nil {
+				w.e.cfg.Log.Error("noting a job's failure", "job", j.ID, "error", err)
+			}
+		})
+	}
+	return len(jobs) > 0, err
+}
+
+// rest waits until there may be a job: somebody made one, the next one is due, or it is
+// time to look whether another process made one.
+func (e *Engine) rest(ctx context.Context) {
+	wait := e.cfg.Poll
+	var next time.Time
+	err := e.db.QueryRow(ctx, []any{store.Time(&next)}, `SELECT min(due_at) FROM jobs WHERE queue IN ('ready', 'timer') AND lease_until < $1`, e.now().UnixMilli())
+	if err == nil && !next.IsZero() {
+		wait = min(wait, max(next.Sub(e.now()), time.Millisecond))
+	}
+	timer := time.NewTimer(wait)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+	case <-e.wake:
+	case <-timer.C:
+	}
+}
