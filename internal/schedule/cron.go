@@ -68,7 +68,7 @@ func (c *cron) next(after time.Time) (time.Time, bool) {
 		}
 		_, offset := span.Zone()
 		due := time.Unix(wall.Unix()-int64(offset), 0).In(after.Location())
-		_, end := span.ZoneBounds()
+		end := changeAfter(span)
 		if end.IsZero() || due.Before(end) {
 			return due, true
 		}
@@ -83,6 +83,18 @@ func (c *cron) next(after time.Time) (time.Time, bool) {
 		}
 		span = end
 	}
+}
+
+// changeAfter returns when clocks change for the next time, zero for never. It may
+// name a moment at which nothing changes. (time.ZoneBounds takes every year to have
+// 365 days once its table ends, and on the last day of a leap year names a moment
+// that is past; no zone changes its clocks around New Year by rule.)
+func changeAfter(t time.Time) time.Time {
+	_, end := t.ZoneBounds()
+	if !end.IsZero() && !end.After(t) {
+		return t.Add(24 * time.Hour)
+	}
+	return end
 }
 
 // match returns the first time at or after wall that the fields allow. Only what
