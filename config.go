@@ -178,6 +178,11 @@ type OAuthConfig struct {
 	// request names none, as js-api 10 does. sluice.oauth.refresh-without-client-id.
 	// Default true.
 	RefreshWithoutClientID bool
+	// UserinfoWithoutOpenID lets userinfo answer tokens that were asked for without
+	// the scope openid, as Spring's old userInfoUri clients do; OpenID Connect Core
+	// §5.3 is for tokens of its own requests. sluice.oauth.userinfo-without-openid.
+	// Default false.
+	UserinfoWithoutOpenID bool
 	// BasicWithoutColon reads Basic credentials without a colon as a public
 	// client's id, as js-api 9.3 sends them. sluice.oauth.basic-without-colon.
 	// Default true.

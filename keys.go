@@ -69,6 +69,7 @@ var keys = []key{
 	{name: "sluice.oauth.dpop-nonces", set: flag(func(c *Config) *bool { return &c.OAuth.DPoPNonces })},
 	{name: "sluice.oauth.token-parameters-in-query", set: flag(func(c *Config) *bool { return &c.OAuth.TokenParametersInQuery })},
 	{name: "sluice.oauth.refresh-without-client-id", set: flag(func(c *Config) *bool { return &c.OAuth.RefreshWithoutClientID })},
+	{name: "sluice.oauth.userinfo-without-openid", set: flag(func(c *Config) *bool { return &c.OAuth.UserinfoWithoutOpenID })},
 	{name: "sluice.oauth.basic-without-colon", set: flag(func(c *Config) *bool { return &c.OAuth.BasicWithoutColon })},
 	{name: "sluice.oauth.ignore-public-client-secret", set: flag(func(c *Config) *bool { return &c.OAuth.IgnorePublicClientSecret })},
 	{name: "sluice.oauth.password-error-401", set: flag(func(c *Config) *bool { return &c.OAuth.PasswordError401 })},

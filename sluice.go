@@ -230,7 +230,7 @@ func (s *Server) openRooms(ctx context.Context) (err error) {
 		Issuer:  s.cfg.issuer(), Audience: s.resource(), AccessTTL: o.AccessTTL, RefreshTTL: o.RefreshTTL, CodeTTL: o.CodeTTL,
 		CustomGrants: s.customGrants(), PushedTTL: o.PushedTTL, DeviceTTL: o.DeviceTTL, DeviceWithoutSecret: o.DeviceWithoutSecret, DPoPNonces: o.DPoPNonces,
 		Certificates: s.cfg.certificates(), AsksCertificates: s.cfg.TLS.ClientCertificates, ClientCAs: authorities,
-		RequestTTL: o.RequestTTL, RefreshGrace: o.RefreshGrace, JWT: o.JWT, QueryParameters: o.TokenParametersInQuery,
+		RequestTTL: o.RequestTTL, RefreshGrace: o.RefreshGrace, JWT: o.JWT, QueryParameters: o.TokenParametersInQuery, UserinfoWithoutOpenID: o.UserinfoWithoutOpenID,
 		RefreshWithoutClientID: o.RefreshWithoutClientID, BasicWithoutColon: o.BasicWithoutColon,
 		IgnorePublicSecret: o.IgnorePublicClientSecret, PasswordError401: o.PasswordError401, LogoutRedirectURI: o.LogoutRedirectURI,
 		IgnoreBearer: o.IgnoreBearerAtToken, FragmentURIs: o.FragmentRedirectURIs, RevocationReceivers: o.RevocationReceivers, OpenRegistration: o.InsecureOpenRegistration, PrivateHosts: o.FetchPrivateHosts, LoopbackFetch: o.InsecureLoopbackFetch,

@@ -4,6 +4,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/sluicehq/sluice"
 	"github.com/sluicehq/sluice/bearer/bearertest"
 	"github.com/sluicehq/sluice/sluicetest"
 )
@@ -98,4 +99,52 @@ func TestTheClockSteps(t *testing.T) {
 	if next := a.Text("refresh_token"); !active(t, srv, next) {
 		t.Error("its successor is dead")
 	}
+}
+
+// RELIABILITY F8: ids that count once, and nonces, while the clock steps. What was used
+// stays used when the clock comes back to the time in which it counts.
+func TestTheClockStepsBeneathIDs(t *testing.T) {
+	t.Parallel()
+	c := newClock()
+	key := bearertest.NewKey(t, "ES256")
+	srv := setup(t, c.option(), keyed("keyed", key, nil), sluicetest.Config(func(cfg *sluice.Config) { cfg.OAuth.DPoPNonces = true }))
+	begun := c.Now()
+	sign := func() string { return key.Sign(nil, assertion(srv, "keyed", begun, nil)) }
+	used, unused := sign(), sign()
+	present := func(step, assertion string, want int) {
+		t.Helper()
+		f := asserted(assertion)
+		f.Set("grant_type", "client_credentials")
+		if a := srv.Post(t, "/oauth/token", f); a.Status != want {
+			t.Errorf("%s: an assertion: %d %s", step, a.Status, a.Body)
+		}
+	}
+	own := form("grant_type", "client_credentials", "client_id", "web", "client_secret", "secret")
+	prove := func(nonce string) sluicetest.Answer {
+		return proved(t, srv, key, own, bearertest.Claims{"nonce": nonce, "iat": c.Now().Unix()})
+	}
+	nonce := srv.Post(t, "/oauth/token", own, "DPoP", key.Proof("POST", srv.URL+"/oauth/token", "", bearertest.Claims{"iat": c.Now().Unix()})).Header.Get("DPoP-Nonce")
+	noncesIn := func(step string, old int) {
+		t.Helper()
+		a := prove(nonce)
+		if a.Status != old || (old != 200 && a.Text("error") != "use_dpop_nonce") {
+			t.Errorf("%s: the nonce: %d %s", step, a.Status, a.Body)
+		}
+		if b := prove(a.Header.Get("DPoP-Nonce")); b.Status != 200 {
+			t.Errorf("%s: the nonce that it names: %d %s", step, b.Status, b.Body)
+		}
+	}
+	present("now", used, 200)
+	noncesIn("now", 200)
+	for _, step := range []time.Duration{-time.Hour, time.Hour, 24 * time.Hour} {
+		c.Move(step)
+		present(step.String(), used, 401)
+		present(step.String(), unused, 401)
+		noncesIn(step.String(), 400)
+		c.Move(-step)
+		present("back from "+step.String(), used, 401)
+		noncesIn("back from "+step.String(), 200)
+	}
+	present("back", unused, 200)
+	present("back", unused, 401)
 }

@@ -27,7 +27,7 @@ func TestDPoPBindsTokens(t *testing.T) {
 	t.Parallel()
 	key, other := bearertest.NewKey(t, "ES256"), bearertest.NewKey(t, "ES256")
 	srv := setup(t)
-	login := form("grant_type", "password", "client_id", "spa", "username", kermit, "password", password)
+	login := form("grant_type", "password", "client_id", "spa", "username", kermit, "password", password, "scope", "openid read")
 	a := proved(t, srv, key, login, nil)
 	if a.Status != 200 || a.Text("token_type") != "DPoP" {
 		t.Fatalf("%d %s", a.Status, a.Body)

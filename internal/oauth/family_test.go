@@ -52,7 +52,7 @@ func TestWhateverTheOrderNoDeadTokenLives(t *testing.T) {
 		rt.Repeat(map[string]func(*rapid.T){
 			"": w.compare, "password": w.password, "client credentials": w.clientCredentials, "code": w.newCode, "redeem": w.redeem,
 			"device": w.newDevice, "poll": w.pollDevice, "refresh": w.refresh, "refresh again": w.refresh, "revoke": w.revoke, "wait": w.wait,
-			"user on or off": w.switchUser, "client deleted or made": w.switchClient, "client on or off": w.disableClient, "sign out": w.signOut,
+			"exchange": w.exchange, "consent withdrawn": w.withdraw, "user on or off": w.switchUser, "client deleted or made": w.switchClient, "client on or off": w.disableClient, "sign out": w.signOut,
 		})
 		w.compareAll(rt)
 	})
@@ -76,6 +76,8 @@ type family struct {
 
 type familyToken struct {
 	of        *family
+	client    *familyClient // nil: the family's own; else who got it by an exchange
+	openid    bool
 	value     string
 	refresh   bool
 	expires   time.Time
@@ -146,10 +148,12 @@ func (w *world) makeClient(rt *rapid.T, k *familyClient) {
 	if k.jwt {
 		format = "jwt"
 	}
-	secret, err := w.srv.Admin.CreateClient(context.Background(), sluice.NewClient{GenerateSecret: true, Client: sluice.Client{
-		ID: k.id, GrantTypes: []string{"authorization_code", "password", "client_credentials", "refresh_token", deviceGrant}, RedirectURIs: []string{callback},
+	c := sluice.Client{
+		ID: k.id, GrantTypes: []string{"authorization_code", "password", "client_credentials", "refresh_token", deviceGrant, exchangeGrant}, RedirectURIs: []string{callback},
 		Scopes: []string{"openid", "read", "offline_access"}, SkipConsent: true, TokenFormat: format, AccessTTL: familyAccess, RefreshTTL: familyRefresh,
-	}})
+	}
+	c.ExchangeFrom = []string{"*"}
+	secret, err := w.srv.Admin.CreateClient(context.Background(), sluice.NewClient{GenerateSecret: true, Client: c})
 	if err != nil {
 		rt.Fatal(err)
 	}
@@ -194,7 +198,7 @@ func (w *world) ask(rt *rapid.T, k *familyClient, path, want string, pairs ...st
 // take writes down what was given.
 func (w *world) take(f *family, a sluicetest.Answer) (refresh *familyToken) {
 	now := w.clock.Now()
-	w.tokens = append(w.tokens, &familyToken{of: f, value: a.Text("access_token"), expires: now.Add(familyAccess)})
+	w.tokens = append(w.tokens, &familyToken{of: f, value: a.Text("access_token"), expires: now.Add(familyAccess), openid: strings.Contains(a.Text("scope"), "openid")})
 	if a.Text("refresh_token") != "" {
 		refresh = &familyToken{of: f, value: a.Text("refresh_token"), refresh: true, expires: now.Add(familyRefresh)}
 	}
@@ -361,7 +365,7 @@ func (w *world) revoke(rt *rapid.T) {
 	token := pick(rt, "token", w.tokens)
 	k := w.owner(rt, token.of)
 	w.ask(rt, k, "/oauth/revoke", "", "token", token.value)
-	if k.out() || k != token.of.client {
+	if k.out() || k != token.owner() {
 		return
 	}
 	if token.refresh {
@@ -369,6 +373,39 @@ func (w *world) revoke(rt *rapid.T) {
 	} else {
 		token.revoked = true
 	}
+}
+
+// exchange is RFC 8693: the new token lives in the family of the old one, for no longer
+// than it, and for the one who got it.
+func (w *world) exchange(rt *rapid.T) {
+	subject, k := pick(rt, "token", w.tokens), w.client(rt)
+	want := ""
+	if !w.live(subject) || subject.refresh || (subject.of.user == nil && subject.of.client != k) {
+		want = "invalid_request"
+	}
+	a := w.ask(rt, k, "/oauth/token", want, "grant_type", exchangeGrant, "subject_token", subject.value, "subject_token_type", accessType)
+	if want == "" && !k.out() {
+		w.tokens = append(w.tokens, &familyToken{of: subject.of, client: k, value: a.Text("access_token"), expires: subject.expires})
+	}
+}
+
+// withdraw ends what a page has begun, by a browser or for a device.
+func (w *world) withdraw(rt *rapid.T) {
+	k, u := w.client(rt), w.user(rt)
+	if k.gone {
+		rt.Skip("it is gone")
+	}
+	var live int
+	for _, c := range w.once {
+		if c.of.client == k && c.of.user == u && !c.of.ended {
+			live++
+		}
+	}
+	err := w.srv.Admin.RevokeConsent(context.Background(), u.name, k.id)
+	if live > 0 && err != nil {
+		rt.Fatal(err)
+	}
+	w.end(func(f *family) bool { return f.client == k && f.user == u && (f.how == "code" || f.how == "device") })
 }
 
 func (w *world) wait(rt *rapid.T) {
@@ -442,8 +479,16 @@ func (w *world) end(which func(*family) bool) {
 	}
 }
 
+// owner is the client that a token was issued to.
+func (t *familyToken) owner() *familyClient {
+	if t.client != nil {
+		return t.client
+	}
+	return t.of.client
+}
+
 func (w *world) live(t *familyToken) bool {
-	return !t.revoked && t.used.IsZero() && !t.of.ended && !t.of.client.out() && (t.of.user == nil || !t.of.user.off) && w.clock.Now().Before(t.expires)
+	return !t.revoked && t.used.IsZero() && !t.of.ended && !t.owner().out() && !t.of.client.out() && (t.of.user == nil || !t.of.user.off) && w.clock.Now().Before(t.expires)
 }
 
 // compare asks about every token at introspection.
@@ -472,6 +517,8 @@ func (w *world) compareElsewhere(rt *rapid.T, t *familyToken) {
 	switch {
 	case live && t.of.user == nil: // it speaks for nobody
 		userinfo, api = http.StatusForbidden, http.StatusForbidden
+	case live && !t.openid:
+		userinfo, api = http.StatusForbidden, http.StatusOK
 	case live:
 		userinfo, api = http.StatusOK, http.StatusOK
 	}

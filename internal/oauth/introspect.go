@@ -297,11 +297,17 @@ func (s *Service) Validate(ctx context.Context, token string) (*bearer.Token, er
 	return t, nil
 }
 
-// userinfoAnswer is OpenID Connect Core §5.3. It tells about the token's own user alone.
+// userinfoAnswer is OpenID Connect Core §5.3. It tells about the token's own user alone,
+// and only by a token that was asked for with the scope openid (§5.3, §3.1.2.1).
 func (s *Service) userinfoAnswer(w http.ResponseWriter, r *http.Request) {
 	t := bearer.FromContext(r.Context())
-	if t.UserID == 0 {
+	switch {
+	case t.UserID == 0:
 		s.refuse(w, r, &Failure{Code: "insufficient_scope", Description: "the token speaks for no user", status: http.StatusForbidden})
+		return
+	case !slices.Contains(t.Scopes, openid) && !s.cfg.UserinfoWithoutOpenID:
+		w.Header().Set("WWW-Authenticate", `Bearer realm="sluice", error="insufficient_scope", scope="openid"`) // RFC 6750 §3.1
+		s.refuse(w, r, &Failure{Code: "insufficient_scope", Description: "the token was not asked for with the scope openid", status: http.StatusForbidden})
 		return
 	}
 	user, err := s.users.ByID(r.Context(), t.UserID)

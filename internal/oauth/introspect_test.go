@@ -9,6 +9,7 @@ import (
 	"github.com/coreos/go-oidc/v3/oidc"
 
 	"github.com/sluicehq/sluice"
+	"github.com/sluicehq/sluice/sluicetest"
 )
 
 // Requirement R119, RFC 7662 §2.1 MUST: a wrong or unknown hint hides no token
@@ -174,7 +175,8 @@ func TestSecretRotation(t *testing.T) {
 func TestUserInfo(t *testing.T) {
 	t.Parallel()
 	srv := setup(t)
-	a := srv.Get(t, "/oauth/userinfo", "Authorization", "Bearer "+tokens(t, srv).Text("access_token"), "Content-Type", "application/x-www-form-urlencoded")
+	signed := srv.Token(t, "web", "secret", form("grant_type", "password", "username", kermit, "password", password, "scope", "openid"))
+	a := srv.Get(t, "/oauth/userinfo", "Authorization", "Bearer "+signed, "Content-Type", "application/x-www-form-urlencoded")
 	if a.Status != 200 || a.Text("sub") != "1" || a.Text("preferred_username") != kermit || !strings.HasPrefix(a.Header.Get("Content-Type"), "application/json") {
 		t.Errorf("%d %s", a.Status, a.Body)
 	}
@@ -183,6 +185,25 @@ func TestUserInfo(t *testing.T) {
 	}
 	own := srv.Token(t, "web", "secret", form("grant_type", "client_credentials"))
 	if a := srv.Get(t, "/oauth/userinfo", "Authorization", "Bearer "+own); a.Status != 403 {
+		t.Errorf("a client's own token: %d", a.Status)
+	}
+}
+
+// OpenID Connect Core §5.3: userinfo is for tokens of OpenID Connect requests; a token
+// for something else tells nobody who its user is, unless the operator says so.
+func TestUserInfoNeedsOpenID(t *testing.T) {
+	t.Parallel()
+	strict := setup(t)
+	a := strict.Get(t, "/oauth/userinfo", "Authorization", "Bearer "+tokens(t, strict).Text("access_token"))
+	if a.Status != 403 || a.Text("error") != "insufficient_scope" || !strings.Contains(a.Header.Get("WWW-Authenticate"), `scope="openid"`) || strings.Contains(a.Body, kermit) {
+		t.Errorf("%d %v %s", a.Status, a.Header, a.Body)
+	}
+	lenient := setup(t, sluicetest.Config(func(c *sluice.Config) { c.OAuth.UserinfoWithoutOpenID = true }))
+	if a := lenient.Get(t, "/oauth/userinfo", "Authorization", "Bearer "+tokens(t, lenient).Text("access_token")); a.Status != 200 || a.Text("preferred_username") != kermit {
+		t.Errorf("%d %s", a.Status, a.Body)
+	}
+	own := lenient.Token(t, "web", "secret", form("grant_type", "client_credentials"))
+	if a := lenient.Get(t, "/oauth/userinfo", "Authorization", "Bearer "+own); a.Status != 403 {
 		t.Errorf("a client's own token: %d", a.Status)
 	}
 }

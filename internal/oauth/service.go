@@ -46,6 +46,8 @@ type Config struct {
 	// QueryParameters accepts the token endpoint's parameters in the address,
 	// where they end up in logs. Old documentation shows such calls.
 	QueryParameters bool
+	// UserinfoWithoutOpenID lets userinfo answer tokens without the scope openid.
+	UserinfoWithoutOpenID bool
 	// RefreshWithoutClientID takes a public client from its refresh token when
 	// the request names none (RFC 6749 §6 allows it).
 	RefreshWithoutClientID bool
