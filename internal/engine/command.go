@@ -27,6 +27,8 @@ type command struct {
 	head      int
 	steps     int
 	rows      writes
+	batch     []store.Statement // of flush; nil before
+	sure      []int             // those of batch that must change exactly one row
 }
 
 // step is one thing that is left to do at an execution.

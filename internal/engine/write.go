@@ -37,8 +37,9 @@ type update struct {
 	activity string
 }
 
-// flush writes everything that the command changed.
+// flush writes everything that the command changed. Its statements travel together.
 func (c *command) flush() error {
+	c.batch = []store.Statement{}
 	steps := []func() error{c.writeInstances, c.writeTasks, c.writeLinks, c.writeVisits, c.writeVariables, c.writeJobs, c.writeSubscriptions}
 	for _, step := range steps {
 		if err := step(); err != nil {
@@ -47,6 +48,40 @@ func (c *command) flush() error {
 	}
 	if c.rows.due {
 		c.tx.AfterCommit(c.e.nudge)
+	}
+	return c.send()
+}
+
+// exec runs a statement, at the end of flush when that is under way.
+func (c *command) exec(query string, args ...any) error {
+	if c.batch != nil {
+		c.batch = append(c.batch, store.Statement{Query: query, Args: args})
+		return nil
+	}
+	_, err := c.tx.Exec(c.ctx, query, args...)
+	return err
+}
+
+// execOne is exec for a statement of flush that must change exactly one row; that it
+// does not makes the command begin anew.
+func (c *command) execOne(query string, args ...any) error {
+	c.sure = append(c.sure, len(c.batch))
+	return c.exec(query, args...)
+}
+
+// send sends the statements of flush.
+func (c *command) send() error {
+	if len(c.batch) == 0 {
+		return nil
+	}
+	changed, err := c.tx.Batch(c.ctx, c.batch)
+	if err != nil {
+		return fmt.Errorf("writing what a command changed: %w", err)
+	}
+	for _, i := range c.sure {
+		if changed[i] != 1 {
+			return errStale
+		}
 	}
 	return nil
 }
@@ -67,7 +102,7 @@ func (c *command) insert(table, columns string, rows [][]any, suffix string) err
 			args = append(args, row...)
 		}
 		b.WriteString(suffix)
-		if _, err := c.tx.Exec(c.ctx, b.String(), args...); err != nil {
+		if err := c.exec(b.String(), args...); err != nil {
 			return fmt.Errorf("writing %s: %w", table, err)
 		}
 	}
@@ -95,7 +130,7 @@ func (c *command) among(statement string, ids []string, suffix string, args ...a
 		for _, id := range part {
 			all = append(all, id)
 		}
-		if _, err := c.tx.Exec(c.ctx, b.String(), all...); err != nil {
+		if err := c.exec(b.String(), all...); err != nil {
 			return err
 		}
 	}
@@ -134,11 +169,7 @@ func (c *command) writeInstance(inst *instance, state []byte) error {
 	if gone {
 		query, args = `DELETE FROM instances WHERE id = $1 AND rev = $2`, []any{inst.ID, inst.rev}
 	}
-	n, err := c.tx.Exec(c.ctx, query, args...)
-	if err == nil && n != 1 {
-		err = errStale
-	}
-	return err
+	return c.execOne(query, args...)
 }
 
 func (i *Instance) values() []any {
@@ -190,20 +221,16 @@ func (c *command) writeTasks() error {
 // updateTask writes a task that was there before; one that somebody else changed
 // meanwhile makes the command begin anew.
 func (c *command) updateTask(t *task) error {
-	n, err := c.tx.Exec(c.ctx, `UPDATE tasks SET name = $1, description = $2, category = $3, assignee = $4, owner = $5, delegation = $6, priority = $7, form_key = $8,
+	return c.execOne(`UPDATE tasks SET name = $1, description = $2, category = $3, assignee = $4, owner = $5, delegation = $6, priority = $7, form_key = $8,
 		claimed_at = $9, due_at = $10, ended_at = $11, ended_by = $12, delete_reason = $13, suspended = $14, parent_id = $15, definition_id = $16, key = $17, rev = rev + 1
 		WHERE id = $18 AND rev = $19`,
 		t.Name, t.Description, t.Category, t.Assignee, t.Owner, t.Delegation, t.Priority, t.FormKey, store.Millis(t.ClaimedAt), store.Millis(t.DueAt),
 		store.Millis(t.EndedAt), t.EndedBy, t.DeleteReason, t.Suspended, t.ParentID, t.DefinitionID, t.Key, t.ID, t.rev)
-	if err == nil && n != 1 {
-		err = errStale
-	}
-	return err
 }
 
 func (c *command) writeLinks() error {
 	for _, l := range c.rows.unlinks {
-		if _, err := c.tx.Exec(c.ctx, `DELETE FROM links WHERE task_id = $1 AND instance_id = $2 AND definition_id = $3 AND kind = $4 AND user_id = $5 AND group_id = $6`,
+		if err := c.exec(`DELETE FROM links WHERE task_id = $1 AND instance_id = $2 AND definition_id = $3 AND kind = $4 AND user_id = $5 AND group_id = $6`,
 			l.TaskID, l.InstanceID, l.DefinitionID, l.Kind, l.UserID, l.GroupID); err != nil {
 			return err
 		}
@@ -233,7 +260,7 @@ func (c *command) writeVisits() error {
 		}
 	}
 	for _, t := range c.rows.assigned {
-		if _, err := c.tx.Exec(c.ctx, `UPDATE activities SET assignee = $1 WHERE id = $2`, t.Assignee, t.x.visit); err != nil {
+		if err := c.exec(`UPDATE activities SET assignee = $1 WHERE id = $2`, t.Assignee, t.x.visit); err != nil {
 			return err
 		}
 	}
@@ -288,8 +315,7 @@ func (v *variable) values() []any {
 }
 
 func (c *command) deleteVariable(v *variable) error {
-	_, err := c.tx.Exec(c.ctx, `DELETE FROM variables WHERE instance_id = $1 AND execution_id = $2 AND task_id = $3 AND name = $4`, v.InstanceID, v.ExecutionID, v.TaskID, v.Name)
-	return err
+	return c.exec(`DELETE FROM variables WHERE instance_id = $1 AND execution_id = $2 AND task_id = $3 AND name = $4`, v.InstanceID, v.ExecutionID, v.TaskID, v.Name)
 }
 
 // endVariables ends the variables of scopes that have ended, or deletes them where no
@@ -305,7 +331,7 @@ func (c *command) endVariables() error {
 		}
 		if !inst.EndedAt.IsZero() {
 			if inst.root.locals {
-				if _, err := c.tx.Exec(c.ctx, statement, args...); err != nil {
+				if err := c.exec(statement, args...); err != nil {
 					return err
 				}
 			}
@@ -335,7 +361,7 @@ func (c *command) endTaskVariables() error {
 		if !t.keeps(c.e) {
 			statement, args = `DELETE FROM variables WHERE task_id = $1 AND task_id <> ''`, []any{t.ID}
 		}
-		if _, err := c.tx.Exec(c.ctx, statement, args...); err != nil {
+		if err := c.exec(statement, args...); err != nil {
 			return err
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/stdlib"
 	"github.com/pressly/goose/v3"
 )
@@ -66,15 +67,39 @@ func (db *postgresDB) write(ctx context.Context, fn func(*Tx) error) error {
 }
 
 func (db *postgresDB) transact(ctx context.Context, opts *sql.TxOptions, fn func(*Tx) error) error {
-	tx, err := db.pool.BeginTx(ctx, opts)
+	conn, err := db.pool.Conn(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = conn.Close() }() // gives it back
+	tx, err := conn.BeginTx(ctx, opts)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = tx.Rollback() }() // does nothing after a commit
-	if err := fn(&Tx{Querier: plainTx{tx}}); err != nil {
+	if err := fn(&Tx{Querier: plainTx{tx}, batch: together(conn)}); err != nil {
 		return err
 	}
 	return tx.Commit()
+}
+
+// together returns how statements are sent as one on a connection, inside the
+// transaction that is open on it.
+func together(conn *sql.Conn) func(context.Context, []Statement) ([]int64, error) {
+	return func(ctx context.Context, all []Statement) ([]int64, error) {
+		changed := make([]int64, len(all))
+		var batch pgx.Batch
+		for i, s := range all {
+			batch.Queue(s.Query, s.Args...).Exec(func(tag pgconn.CommandTag) error {
+				changed[i] = tag.RowsAffected()
+				return nil
+			})
+		}
+		err := conn.Raw(func(driver any) error {
+			return driver.(*stdlib.Conn).Conn().SendBatch(ctx, &batch).Close()
+		})
+		return changed, err
+	}
 }
 
 func (db *postgresDB) Exec(ctx context.Context, query string, args ...any) (int64, error) {

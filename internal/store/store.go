@@ -71,7 +71,33 @@ type backend interface {
 // Tx is a transaction; it ends with the function it was given to.
 type Tx struct {
 	Querier
-	after *[]func() // nil in a reading one
+	after  *[]func()                                                   // nil in a reading one
+	batch  func(ctx context.Context, all []Statement) ([]int64, error) // nil: one after the other
+	counts *atomic.Int64
+}
+
+// Statement is a writing statement with its arguments.
+type Statement struct {
+	Query string
+	Args  []any
+}
+
+// Batch runs writing statements in their order and returns how many rows each of them
+// changed. On PostgreSQL they travel together, which costs one round trip instead of
+// one each. After an error the transaction is of no use.
+func (tx *Tx) Batch(ctx context.Context, all []Statement) ([]int64, error) {
+	if tx.batch != nil {
+		tx.counts.Add(int64(len(all)))
+		return tx.batch(ctx, all)
+	}
+	changed := make([]int64, len(all))
+	for i, s := range all {
+		var err error
+		if changed[i], err = tx.Exec(ctx, s.Query, s.Args...); err != nil {
+			return nil, err
+		}
+	}
+	return changed, nil
 }
 
 // AfterCommit has fn called when the transaction has been committed, before Write
@@ -175,7 +201,7 @@ func (db *DB) Write(ctx context.Context, fn func(*Tx) error) error {
 	var after []func()
 	err := db.write(ctx, func(tx *Tx) error {
 		after = after[:0]
-		return fn(&Tx{Querier: counted{tx.Querier, &db.statements}, after: &after})
+		return fn(&Tx{Querier: counted{tx.Querier, &db.statements}, after: &after, batch: tx.batch, counts: &db.statements})
 	})
 	if err != nil {
 		return db.told(err)

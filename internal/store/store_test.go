@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -70,6 +71,33 @@ func TestAfterCommit(t *testing.T) {
 		if _, err := db.Exec(t.Context(), `DELETE FROM sequences`); err != nil {
 			t.Fatal(err)
 		}
+	}
+}
+
+// Statements that travel together are told apart, and leave nothing when one fails.
+func TestBatch(t *testing.T) {
+	t.Parallel()
+	db := storetest.Open(t)
+	all := []store.Statement{
+		{Query: `INSERT INTO sequences (name, value) VALUES ($1, $2), ($3, $2)`, Args: []any{"a", 1, "b"}},
+		{Query: `UPDATE sequences SET value = value + 1 WHERE name = $1`, Args: []any{"a"}},
+		{Query: `UPDATE sequences SET value = value + 1 WHERE name = $1`, Args: []any{"none"}},
+	}
+	var changed []int64
+	before := db.Statements()
+	batch := func(tx *store.Tx) (err error) {
+		changed, err = tx.Batch(t.Context(), all)
+		return err
+	}
+	if err := db.Write(t.Context(), batch); err != nil || !slices.Equal(changed, []int64{2, 1, 0}) || db.Statements() != before+3 {
+		t.Errorf("changed %v rows by %d statements: %v", changed, db.Statements()-before, err)
+	}
+	all[0].Args = []any{"c", 1, "a"} // which is there
+	if err := db.Write(t.Context(), batch); !fault.Is(err, fault.Conflict) {
+		t.Errorf("a name that is taken: %v", err)
+	}
+	if n := count(t, db); n != 2 {
+		t.Errorf("%d rows, want 2", n)
 	}
 }
 
