@@ -179,9 +179,10 @@ type OAuthConfig struct {
 	// Default true.
 	RefreshWithoutClientID bool
 	// UserinfoWithoutOpenID lets userinfo answer tokens that were asked for without
-	// the scope openid, as Spring's old userInfoUri clients do; OpenID Connect Core
-	// §5.3 is for tokens of its own requests. sluice.oauth.userinfo-without-openid.
-	// Default false.
+	// the scope openid: js-api's sign-in by password names no scope and asks userinfo
+	// afterwards, and so do Spring's old userInfoUri clients. OpenID Connect Core
+	// §5.3 is for tokens of its own requests; without the switch others get 403.
+	// sluice.oauth.userinfo-without-openid. Default true.
 	UserinfoWithoutOpenID bool
 	// BasicWithoutColon reads Basic credentials without a colon as a public
 	// client's id, as js-api 9.3 sends them. sluice.oauth.basic-without-colon.
@@ -311,7 +312,7 @@ func DefaultConfig() Config {
 			CodeTTL: time.Minute, AccessTTL: time.Hour, RefreshTTL: 720 * time.Hour, RefreshGrace: 10 * time.Second,
 			RequestTTL: 30 * time.Minute, SigningAlg: "RS256", KeyRotation: 90 * 24 * time.Hour, KeyOverlap: 24 * time.Hour,
 			PushedTTL: 90 * time.Second, DeviceTTL: 10 * time.Minute,
-			RefreshWithoutClientID: true, BasicWithoutColon: true, IgnorePublicClientSecret: true,
+			RefreshWithoutClientID: true, UserinfoWithoutOpenID: true, BasicWithoutColon: true, IgnorePublicClientSecret: true,
 			CORSClientOrigins: true, IgnoreBearerAtToken: true,
 		},
 		Audit:  AuditConfig{Tokens: oauth.AuditPeople, Retention: 90 * 24 * time.Hour},

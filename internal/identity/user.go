@@ -69,6 +69,12 @@ func (u *User) Columns() []any {
 		&u.Status, &u.passwordHash, store.Time(&u.Created), store.Time(&u.LastUpdate), &u.Admin}
 }
 
+// NameColumns selects of a user from users AS u what he is called.
+const NameColumns = `COALESCE(u.email, ''), COALESCE(u.first_name, ''), COALESCE(u.last_name, '')`
+
+// Names scans NameColumns into u.
+func (u *User) Names() []any { return []any{&u.Email, &u.FirstName, &u.LastName} }
+
 func userWhere(ctx context.Context, q store.Querier, condition string, arg any) (*User, error) {
 	var u User
 	err := q.QueryRow(ctx, u.Columns(), `SELECT `+UserColumns+` FROM users u WHERE `+condition, arg)

@@ -73,7 +73,7 @@ func exchangeFormat(c *call) (string, error) {
 // exchangeable looks up a token that the client may exchange: its own, or one of a
 // client that its registration names. Anything else is told alike.
 func (s *Service) exchangeable(ctx context.Context, c *call, name string) (*live, error) {
-	l, err := s.lookUp(ctx, c.form[name], nil)
+	l, err := s.lookUp(ctx, c.form[name], nil, whole)
 	if err != nil && !errors.Is(err, errDead) {
 		return nil, err
 	}

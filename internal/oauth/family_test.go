@@ -43,6 +43,7 @@ func TestWhateverTheOrderNoDeadTokenLives(t *testing.T) {
 	c := newClock()
 	c.Move(-time.Duration(c.Now().Nanosecond())) // whole seconds: nothing is rounded
 	srv := setup(t, c.option(), sluicetest.Config(func(cfg *sluice.Config) {
+		cfg.OAuth.UserinfoWithoutOpenID = false
 		cfg.Throttle.Enabled = false // a run has more wrong attempts than one address may make
 		cfg.OAuth.CodeTTL, cfg.OAuth.DeviceTTL, cfg.OAuth.RefreshGrace = familyCode, familyDevice, familyGrace
 	}))

@@ -38,13 +38,13 @@ const maxToken = 8 << 10
 // lookUp finds a token of either kind, whatever the caller's hint says (RFC 7662
 // §2.1). It returns errDead for one that is definitely dead, and errChanged when
 // asker, for whom it looks, is remembered and not what he was; nil is this process
-// itself.
-func (s *Service) lookUp(ctx context.Context, token string, asker *Client) (*live, error) {
+// itself. Of the user of an access token it reads what user says.
+func (s *Service) lookUp(ctx context.Context, token string, asker *Client, user part) (*live, error) {
 	switch {
 	case token == "" || len(token) > maxToken:
 		return nil, errDead
 	case !strings.HasPrefix(token, refreshPrefix):
-		return s.lookUpAccess(ctx, token, asker)
+		return s.lookUpAccess(ctx, token, asker, user)
 	}
 	l, err := s.lookUpRefresh(ctx, token)
 	if err == nil && asker != nil {
@@ -53,29 +53,47 @@ func (s *Service) lookUp(ctx context.Context, token string, asker *Client) (*liv
 	return l, err
 }
 
+// A part of a token's user: each column costs as much as finding its row.
+type part struct {
+	columns string
+	scan    func(*identity.User) []any
+}
+
+var (
+	whole = part{identity.UserColumns, (*identity.User).Columns}
+	named = part{identity.NameColumns, (*identity.User).Names}
+)
+
+// accessStatement finds an access token that stands, with part of its user, and what the
+// client that asks is now.
+func accessStatement(user part) string {
+	return `SELECT ` + user.columns + `, t.client_id, COALESCE(t.grant_id, ''), t.user_id, t.scope, t.extras, t.issued_at, t.expires_at, g.auth_at,
+			(SELECT version FROM clients WHERE id = $2)
+		FROM access_tokens t JOIN clients c ON c.id = t.client_id AND c.birth = t.client_birth LEFT JOIN grants g ON g.id = t.grant_id LEFT JOIN users u ON u.id = t.user_id
+		WHERE t.hash = $1 AND t.expires_at > $3 AND t.revoked_at IS NULL AND g.revoked_at IS NULL AND c.status = '` + clientActive + `'
+			AND (t.user_id IS NULL OR u.status = '` + identity.Active + `')`
+}
+
+var accessStatements = map[string]string{whole.columns: accessStatement(whole), named.columns: accessStatement(named)}
+
 // lookUpAccess finds an access token with all that it stands or falls with, and what
 // the client that asks is now, by one statement.
-func (s *Service) lookUpAccess(ctx context.Context, token string, asker *Client) (*live, error) {
+func (s *Service) lookUpAccess(ctx context.Context, token string, asker *Client, part part) (*live, error) {
 	var user identity.User
 	var l live
 	var userID, version sql.Null[int64]
-	var revoked, grantRevoked time.Time
 	if asker == nil {
 		asker = &Client{}
 	}
-	err := s.db.QueryRow(ctx, append(user.Columns(), &l.clientID, &l.grantID, &userID, wordList{&l.scope}, jsonColumn{&l.extras}, store.Time(&l.issued),
-		store.Time(&l.expires), store.Time(&revoked), store.Time(&grantRevoked), store.Time(&l.authTime), &version),
-		`SELECT `+identity.UserColumns+`, t.client_id, COALESCE(t.grant_id, ''), t.user_id, t.scope, t.extras, t.issued_at, t.expires_at, t.revoked_at,
-			g.revoked_at, g.auth_at, (SELECT version FROM clients WHERE id = $2)
-		FROM access_tokens t JOIN clients c ON c.id = t.client_id AND c.birth = t.client_birth AND c.status = 'active' LEFT JOIN grants g ON g.id = t.grant_id LEFT JOIN users u ON u.id = t.user_id
-		WHERE t.hash = $1`, hash(token), asker.ID)
+	err := s.db.QueryRow(ctx, append(part.scan(&user), &l.clientID, &l.grantID, &userID, wordList{&l.scope}, jsonColumn{&l.extras}, store.Time(&l.issued),
+		store.Time(&l.expires), store.Time(&l.authTime), &version), accessStatements[part.columns], hash(token), asker.ID, store.Millis(s.now()))
 	if err == nil && version.V != asker.version {
 		return nil, errChanged
 	}
 	if userID.Valid {
-		l.user = &user
+		l.user, user.ID = &user, userID.V
 	}
-	return &l, dead(err, !revoked.IsZero(), !grantRevoked.IsZero(), !s.now().Before(l.expires), l.user != nil && !l.user.Active())
+	return &l, dead(err)
 }
 
 func (s *Service) lookUpRefresh(ctx context.Context, token string) (*live, error) {
@@ -162,7 +180,7 @@ func (x *extras) tokenType() string {
 
 // ask looks a token up for a client that may know: its own tokens, or any for a
 // resource server. Another's token is told as dead.
-func (s *Service) ask(ctx context.Context, r *http.Request, f form) (l *live, client *Client, err error) {
+func (s *Service) ask(ctx context.Context, r *http.Request, f form, user part) (l *live, client *Client, err error) {
 	err = s.withRemembered(r, f, func(find finder) error {
 		if client, err = s.confidential(ctx, r, f, find); err != nil {
 			return err
@@ -170,7 +188,7 @@ func (s *Service) ask(ctx context.Context, r *http.Request, f form) (l *live, cl
 		if f["token"] == "" {
 			return invalidRequest("token is missing")
 		}
-		l, err = s.lookUp(ctx, f["token"], client)
+		l, err = s.lookUp(ctx, f["token"], client, user)
 		if err == nil && !client.Introspect && l.clientID != client.ID {
 			err = errDead
 		}
@@ -181,7 +199,7 @@ func (s *Service) ask(ctx context.Context, r *http.Request, f form) (l *live, cl
 
 // introspect is RFC 7662 and, for callers that ask for it, RFC 9701. What cannot be known is an error, never inactive.
 func (s *Service) introspect(w http.ResponseWriter, r *http.Request, f form) {
-	l, caller, err := s.ask(r.Context(), r, f)
+	l, caller, err := s.ask(r.Context(), r, f, named)
 	switch {
 	case errors.Is(err, errDead):
 		s.answerIntrospection(w, r, caller, struct {
@@ -197,7 +215,7 @@ func (s *Service) introspect(w http.ResponseWriter, r *http.Request, f form) {
 // checkToken answers in the dialect of Spring Security OAuth 2: user_name,
 // authorities, lists for scope and aud, and 400 for a dead token.
 func (s *Service) checkToken(w http.ResponseWriter, r *http.Request, f form) {
-	l, _, err := s.ask(r.Context(), r, f)
+	l, _, err := s.ask(r.Context(), r, f, whole)
 	if errors.Is(err, errDead) || (err == nil && l.refresh) {
 		err = &Failure{Code: "invalid_token", Description: "Token was not recognised"}
 	}
@@ -249,7 +267,7 @@ func (s *Service) end(ctx context.Context, r *http.Request, f form) error {
 	if strings.HasPrefix(f["token"], refreshPrefix) {
 		return s.endRefresh(ctx, client, f["token"])
 	}
-	l, err := s.lookUp(ctx, f["token"], nil)
+	l, err := s.lookUp(ctx, f["token"], nil, named)
 	if err != nil || l.clientID != client.ID {
 		return err
 	}
@@ -276,7 +294,7 @@ func (s *Service) endRefresh(ctx context.Context, client *Client, token string) 
 // bearer.Validator: no HTTP call to itself, and a revocation or a disabled user
 // counts on the very next request.
 func (s *Service) Validate(ctx context.Context, token string) (*bearer.Token, error) {
-	l, err := s.lookUp(ctx, token, nil)
+	l, err := s.lookUp(ctx, token, nil, whole)
 	if errors.Is(err, errDead) || (err == nil && l.refresh) {
 		return nil, bearer.ErrInvalid
 	}
@@ -297,8 +315,8 @@ func (s *Service) Validate(ctx context.Context, token string) (*bearer.Token, er
 	return t, nil
 }
 
-// userinfoAnswer is OpenID Connect Core §5.3. It tells about the token's own user alone,
-// and only by a token that was asked for with the scope openid (§5.3, §3.1.2.1).
+// userinfoAnswer is OpenID Connect Core §5.3. It tells about the token's own user alone;
+// by a token of the scope openid alone (§3.1.2.1) where no client needs more.
 func (s *Service) userinfoAnswer(w http.ResponseWriter, r *http.Request) {
 	t := bearer.FromContext(r.Context())
 	switch {

@@ -190,15 +190,15 @@ func TestUserInfo(t *testing.T) {
 }
 
 // OpenID Connect Core §5.3: userinfo is for tokens of OpenID Connect requests; a token
-// for something else tells nobody who its user is, unless the operator says so.
+// for something else tells nobody who its user is where the operator wants it so.
 func TestUserInfoNeedsOpenID(t *testing.T) {
 	t.Parallel()
-	strict := setup(t)
+	strict := setup(t, sluicetest.Config(func(c *sluice.Config) { c.OAuth.UserinfoWithoutOpenID = false }))
 	a := strict.Get(t, "/oauth/userinfo", "Authorization", "Bearer "+tokens(t, strict).Text("access_token"))
 	if a.Status != 403 || a.Text("error") != "insufficient_scope" || !strings.Contains(a.Header.Get("WWW-Authenticate"), `scope="openid"`) || strings.Contains(a.Body, kermit) {
 		t.Errorf("%d %v %s", a.Status, a.Header, a.Body)
 	}
-	lenient := setup(t, sluicetest.Config(func(c *sluice.Config) { c.OAuth.UserinfoWithoutOpenID = true }))
+	lenient := setup(t)
 	if a := lenient.Get(t, "/oauth/userinfo", "Authorization", "Bearer "+tokens(t, lenient).Text("access_token")); a.Status != 200 || a.Text("preferred_username") != kermit {
 		t.Errorf("%d %s", a.Status, a.Body)
 	}

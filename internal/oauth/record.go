@@ -47,7 +47,7 @@ func (i *issue) event() audit.Event {
 // the record does not tell of them.
 func (s *Service) commit(ctx context.Context, i *issue) error {
 	if i.record == nil {
-		return i.insertTokens(ctx, s.db)
+		return i.insertTokens(ctx, s.db.Sharing())
 	}
 	return s.db.Write(ctx, func(tx *store.Tx) error { return i.insert(ctx, tx) })
 }

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -13,12 +14,25 @@ import (
 	"github.com/pressly/goose/v3"
 )
 
-// postgresDB is a pool of connections. pgx prepares each statement once per
-// connection by itself.
+// postgresDB is a pool of connections, and beside it the few that send single
+// statements of many callers together. pgx prepares each statement once per connection
+// by itself.
 type postgresDB struct {
 	pool    *sql.DB
 	timeout time.Duration
+	reads   *gatherer // nil, as shares, when there are too few connections for it
+	shares  *gatherer // writes that share a commit
+	broken  atomic.Int64
 }
+
+// gatherers is how many connections send reads together, and how many writes: while one
+// batch is on its way, the next one is sent. With fewer connections than fewConnections
+// there is one of each, with fewer than enoughConnections none.
+const (
+	gatherers         = 2
+	fewConnections    = 8
+	enoughConnections = 4
+)
 
 func openPostgres(ctx context.Context, cfg Config) (*postgresDB, error) {
 	conf, err := pgx.ParseConfig(cfg.URL)
@@ -37,17 +51,35 @@ func openPostgres(ctx context.Context, cfg Config) (*postgresDB, error) {
 	if n == 0 {
 		n = 16
 	}
-	pool.SetMaxOpenConns(n)
-	pool.SetMaxIdleConns(n)
+	workers := gatherers
+	switch {
+	case n < enoughConnections:
+		workers = 0
+	case n < fewConnections:
+		workers = 1
+	}
+	pool.SetMaxOpenConns(n - 2*workers)
+	pool.SetMaxIdleConns(n - 2*workers)
 	if err := pool.PingContext(ctx); err != nil {
 		return nil, errors.Join(fmt.Errorf("opening database %s on %s: %w", conf.Database, conf.Host, err), pool.Close())
 	}
-	return &postgresDB{pool, cfg.Timeout}, nil
+	db := &postgresDB{pool: pool, timeout: cfg.Timeout}
+	if workers > 0 {
+		db.reads, db.shares = db.gatherer(conf, workers, true), db.gatherer(conf, workers, false)
+	}
+	return db, nil
 }
 
 func (db *postgresDB) name() string { return "postgres" }
 
-func (db *postgresDB) close() error { return db.pool.Close() }
+func (db *postgresDB) close() error {
+	for _, g := range []*gatherer{db.reads, db.shares} {
+		if g != nil {
+			g.stop()
+		}
+	}
+	return db.pool.Close()
+}
 
 func (db *postgresDB) ping(ctx context.Context) error {
 	var n int
@@ -114,7 +146,26 @@ func (db *postgresDB) Query(ctx context.Context, scan func(Row) error, query str
 func (db *postgresDB) QueryRow(ctx context.Context, dest []any, query string, args ...any) error {
 	ctx, cancel := context.WithTimeout(ctx, db.timeout)
 	defer cancel()
-	return db.pool.QueryRowContext(ctx, query, args...).Scan(dest...)
+	if db.reads == nil {
+		return db.pool.QueryRowContext(ctx, query, args...).Scan(dest...)
+	}
+	j, err := db.reads.do(ctx, query, args)
+	if err != nil {
+		return err
+	}
+	return j.scan(dest)
+}
+
+// share runs a statement together with others that wait.
+func (db *postgresDB) share(ctx context.Context, query string, args ...any) (int64, error) {
+	if db.shares == nil {
+		return db.Exec(ctx, query, args...)
+	}
+	j, err := db.shares.do(ctx, query, args)
+	if err != nil {
+		return 0, err
+	}
+	return j.n, nil
 }
 
 // plainTx is a transaction of database/sql.

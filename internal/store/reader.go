@@ -51,13 +51,22 @@ func (r *liteReader) rows(ctx context.Context, query string, args []any) (driver
 	}
 	values := make([]driver.NamedValue, len(args))
 	for i, arg := range args {
-		v, err := driver.DefaultParameterConverter.ConvertValue(arg)
+		v, err := argument(i, arg)
 		if err != nil {
-			return nil, fmt.Errorf("argument $%d: %w", i+1, err)
+			return nil, err
 		}
 		values[i] = driver.NamedValue{Ordinal: i + 1, Value: v}
 	}
 	return s.(driver.StmtQueryContext).QueryContext(ctx, values)
+}
+
+// argument is one as drivers know it; i counts from 0.
+func argument(i int, arg any) (driver.Value, error) {
+	v, err := driver.DefaultParameterConverter.ConvertValue(arg)
+	if err != nil {
+		return nil, fmt.Errorf("argument $%d: %w", i+1, err)
+	}
+	return v, nil
 }
 
 // Query implements Querier.

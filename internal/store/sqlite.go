@@ -191,6 +191,11 @@ func (db *sqliteDB) Exec(ctx context.Context, query string, args ...any) (n int6
 	return n, err
 }
 
+// share is Exec: in the queue all writes share commits.
+func (db *sqliteDB) share(ctx context.Context, query string, args ...any) (int64, error) {
+	return db.Exec(ctx, query, args...)
+}
+
 func (db *sqliteDB) Query(ctx context.Context, scan func(Row) error, query string, args ...any) error {
 	return db.reading(ctx, func(r *liteReader) error { return r.Query(ctx, scan, query, args...) })
 }

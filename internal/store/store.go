@@ -60,6 +60,7 @@ type DB struct {
 // backend is what SQLite and PostgreSQL do differently.
 type backend interface {
 	Querier
+	share(ctx context.Context, query string, args ...any) (int64, error)
 	read(ctx context.Context, fn func(*Tx) error) error
 	write(ctx context.Context, fn func(*Tx) error) error
 	ping(ctx context.Context) error
@@ -219,6 +220,26 @@ func (db *DB) Exec(ctx context.Context, query string, args ...any) (int64, error
 	db.statements.Add(1)
 	n, err := db.backend.Exec(ctx, query, args...)
 	return n, db.told(err)
+}
+
+// Share is Exec for a statement that waits for no row that others hold, such as an insert
+// under a key that nobody else draws: on PostgreSQL it shares a commit with others of
+// its kind, which would wait with it.
+func (db *DB) Share(ctx context.Context, query string, args ...any) (int64, error) {
+	ctx, cancel := context.WithTimeout(ctx, db.timeout)
+	defer cancel()
+	db.statements.Add(1)
+	n, err := db.share(ctx, query, args...)
+	return n, db.told(err)
+}
+
+// Sharing is db with Share as its Exec.
+func (db *DB) Sharing() Querier { return sharing{db} }
+
+type sharing struct{ *DB }
+
+func (s sharing) Exec(ctx context.Context, query string, args ...any) (int64, error) {
+	return s.Share(ctx, query, args...)
 }
 
 // Query runs one reading statement.
