@@ -190,6 +190,8 @@ func (s *Server) openRooms(ctx context.Context) (err error) {
 	if s.cfg.Role == RoleGateway && (s.cfg.Bearer.elsewhere() || s.own != nil) {
 		return nil
 	}
+	signs := !s.admin && (s.cfg.Role == RoleAll || s.cfg.Role == RoleAuth)
+	spare := s.spareKey(signs)
 	if s.db, err = openStore(ctx, s.cfg, s.log); err != nil {
 		return err
 	}
@@ -226,7 +228,7 @@ func (s *Server) openRooms(ctx context.Context) (err error) {
 	}
 	s.auth, err = oauth.New(ctx, s.db, s.users, s.pages, oauth.Config{
 		Audit: s.audit, AuditTokens: s.cfg.Audit.Tokens, SigningAlg: o.SigningAlg, KeyRotation: o.KeyRotation, KeyOverlap: o.KeyOverlap, Key: master, PreviousKey: previous,
-		Keyless: s.admin || (s.cfg.Role != RoleAll && s.cfg.Role != RoleAuth),
+		Keyless: !signs, SpareKey: spare,
 		Issuer:  s.cfg.issuer(), Audience: s.resource(), AccessTTL: o.AccessTTL, RefreshTTL: o.RefreshTTL, CodeTTL: o.CodeTTL,
 		CustomGrants: s.customGrants(), PushedTTL: o.PushedTTL, DeviceTTL: o.DeviceTTL, DeviceWithoutSecret: o.DeviceWithoutSecret, DPoPNonces: o.DPoPNonces,
 		Certificates: s.cfg.certificates(), AsksCertificates: s.cfg.TLS.ClientCertificates, ClientCAs: authorities,
@@ -237,6 +239,21 @@ func (s *Server) openRooms(ctx context.Context) (err error) {
 		Guard: s.guard, Secure: secure, Log: s.log, Now: s.now,
 	})
 	return err
+}
+
+// databaseFile is where SQLite keeps everything.
+func (c Config) databaseFile() string { return filepath.Join(c.Data, "sluice.db") }
+
+// spareKey begins to make the key that a first start on SQLite needs, while the tables
+// are being made. It is nil on a database that has one, or may have one.
+func (s *Server) spareKey(signs bool) *oauth.SpareKey {
+	if !signs || s.cfg.Database != "" {
+		return nil
+	}
+	if _, err := os.Stat(s.cfg.databaseFile()); err == nil {
+		return nil
+	}
+	return oauth.MakeSpareKey()
 }
 
 // openStore opens the configured database and brings it up to date.
@@ -252,7 +269,7 @@ func openStore(ctx context.Context, cfg Config, log *slog.Logger) (*store.DB, er
 }
 
 func openUnmigrated(ctx context.Context, cfg Config, log *slog.Logger) (*store.DB, error) {
-	return store.Open(ctx, store.Config{URL: cfg.Database, Path: filepath.Join(cfg.Data, "sluice.db"),
+	return store.Open(ctx, store.Config{URL: cfg.Database, Path: cfg.databaseFile(),
 		Connections: cfg.DatabaseConnections, Log: log})
 }
 

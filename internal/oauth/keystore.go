@@ -6,7 +6,6 @@ import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
-	"crypto/rsa"
 	"crypto/x509"
 	"encoding/base64"
 	"fmt"
@@ -46,13 +45,14 @@ type keyStore struct {
 	before  *MasterKey // what encrypted until now; may be nil
 	period  time.Duration
 	overlap time.Duration
+	spare   *SpareKey // may be nil
 
 	ring    atomic.Pointer[keyring] // nil in a process that signs nothing
 	reading sync.Mutex
 }
 
 func newKeyStore(db *store.DB, cfg Config) *keyStore {
-	return &keyStore{db: db, now: cfg.Now, log: cfg.Log, audit: cfg.Audit, master: cfg.Key, before: cfg.PreviousKey, period: cfg.KeyRotation, overlap: cfg.KeyOverlap}
+	return &keyStore{db: db, now: cfg.Now, log: cfg.Log, audit: cfg.Audit, master: cfg.Key, before: cfg.PreviousKey, period: cfg.KeyRotation, overlap: cfg.KeyOverlap, spare: cfg.SpareKey}
 }
 
 // keep is how long a retired key stays published: while a token that it signed
@@ -245,7 +245,7 @@ func (k *keyStore) make(ctx context.Context, algorithm string, generation int64,
 	if algorithm == string(jose.ES256) {
 		private, err = ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	} else {
-		private, err = rsa.GenerateKey(rand.Reader, 2048)
+		private, err = k.spare.take()
 	}
 	if err != nil {
 		return fmt.Errorf("making a signing key: %w", err)

@@ -82,6 +82,9 @@ type Config struct {
 	// Keyless makes a service that signs nothing and needs no signing keys: for
 	// processes that only check tokens.
 	Keyless bool
+	// SpareKey is an RSA key that may be made already, for the first one that is needed;
+	// nil makes it when it is.
+	SpareKey *SpareKey
 	// LogoutRedirectURI reads redirect_uri as post_logout_redirect_uri at the end
 	// session endpoint, as Keycloak's older clients send it.
 	LogoutRedirectURI bool
