@@ -229,7 +229,7 @@ func (s *Server) openRooms(ctx context.Context) (err error) {
 	s.auth, err = oauth.New(ctx, s.db, s.users, s.pages, oauth.Config{
 		Audit: s.audit, AuditTokens: s.cfg.Audit.Tokens, SigningAlg: o.SigningAlg, KeyRotation: o.KeyRotation, KeyOverlap: o.KeyOverlap, Key: master, PreviousKey: previous,
 		Keyless: !signs, SpareKey: spare,
-		Issuer:  s.cfg.issuer(), Audience: s.resource(), AccessTTL: o.AccessTTL, RefreshTTL: o.RefreshTTL, CodeTTL: o.CodeTTL,
+		Issuer: s.cfg.issuer(), Audience: s.resource(), AccessTTL: o.AccessTTL, RefreshTTL: o.RefreshTTL, CodeTTL: o.CodeTTL,
 		CustomGrants: s.customGrants(), PushedTTL: o.PushedTTL, DeviceTTL: o.DeviceTTL, DeviceWithoutSecret: o.DeviceWithoutSecret, DPoPNonces: o.DPoPNonces,
 		Certificates: s.cfg.certificates(), AsksCertificates: s.cfg.TLS.ClientCertificates, ClientCAs: authorities,
 		RequestTTL: o.RequestTTL, RefreshGrace: o.RefreshGrace, JWT: o.JWT, QueryParameters: o.TokenParametersInQuery, UserinfoWithoutOpenID: o.UserinfoWithoutOpenID,
@@ -353,6 +353,8 @@ func (s *Server) Handler() http.Handler { return s.base }
 func (s *Server) routes() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /management/health", s.health)
+	mux.HandleFunc("GET /management/health/readiness", s.health)
+	mux.HandleFunc("GET /management/health/liveness", func(w http.ResponseWriter, _ *http.Request) { tellHealth(w, http.StatusOK, "UP") })
 	mux.Handle("GET /management/prometheus", s.metrics())
 	mux.Handle("GET /static/", s.pages.Static())
 	mux.HandleFunc("GET /{$}", s.home)
@@ -415,7 +417,8 @@ func limited(next http.Handler) http.Handler {
 	})
 }
 
-// health tells a load balancer whether this process can answer.
+// health tells a load balancer whether this process can answer. That it lives is told
+// apart: a new one would not help while the database is away.
 func (s *Server) health(w http.ResponseWriter, r *http.Request) {
 	status, word := http.StatusOK, "UP"
 	if s.db != nil {
@@ -424,6 +427,10 @@ func (s *Server) health(w http.ResponseWriter, r *http.Request) {
 			status, word = http.StatusServiceUnavailable, "DOWN"
 		}
 	}
+	tellHealth(w, status, word)
+}
+
+func tellHealth(w http.ResponseWriter, status int, word string) {
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Cache-Control", "no-store")
 	w.WriteHeader(status)
