@@ -26,9 +26,9 @@ func (c *command) call(x *execution) error {
 	if err != nil {
 		return err
 	}
-	start := noneStart(def.process.Root)
+	start := firstStart(def.process)
 	if start == nil {
-		return c.failure(x, fmt.Errorf("the called process %q has no start event without an event", d.Key))
+		return c.failure(x, fmt.Errorf("the called process %q has no start event", d.Key))
 	}
 	key, err := c.at(x).text(n.Call.BusinessKey)
 	if err != nil {

@@ -3,6 +3,7 @@ package engine_test
 import (
 	"context"
 	"encoding/json"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"slices"
@@ -157,6 +158,7 @@ func newWorld(t *testing.T, cfg engine.Config) *world {
 	t.Helper()
 	w := &world{t: t, db: storetest.Open(t), now: time.Date(2026, 1, 5, 8, 0, 0, 0, time.UTC)}
 	cfg.Now = func() time.Time { return w.now }
+	cfg.Log = slog.New(slog.DiscardHandler)
 	e, err := engine.New(w.db, cfg)
 	if err != nil {
 		t.Fatal(err)

@@ -158,8 +158,17 @@ func (c *command) failure(x *execution, err error) error {
 	case x.flow != nil:
 		where = fmt.Sprintf(" at %q", x.flow.ID)
 	}
-	return fault.Wrap(fault.Invalid, err, fmt.Sprintf("The process %q cannot go on%s: %s.", x.inst.def.Key, where, err))
+	return &stuck{fault.New(fault.Invalid, "The process %q cannot go on%s: %s.", x.inst.def.Key, where, err), err}
 }
+
+// stuck is a fault that says why a process cannot go on, with the reason itself.
+type stuck struct{ shown, cause error }
+
+// Error returns what may be shown, which holds the reason.
+func (s *stuck) Error() string { return s.shown.Error() }
+
+// Unwrap returns both.
+func (s *stuck) Unwrap() []error { return []error{s.shown, s.cause} }
 
 // instance returns an instance, loaded once. It is locked against other commands.
 func (c *command) instance(id string) (*instance, error) {

@@ -422,6 +422,15 @@ func noneStart(scope *bpmn.Node) *bpmn.Node {
 	return nil
 }
 
+// firstStart returns where a process begins that is started by hand: at the start event
+// that waits for nothing, or else, as in Activiti, at the first one.
+func firstStart(p *bpmn.Process) *bpmn.Node {
+	if start := noneStart(p.Root); start != nil || len(p.Root.Starts) == 0 {
+		return start
+	}
+	return p.Root.Starts[0]
+}
+
 // endScope ends a sub-process; what can be compensated of it stays as an event scope.
 // It returns the execution that goes on.
 func (c *command) endScope(x *execution) (*execution, error) {

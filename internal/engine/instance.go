@@ -95,8 +95,8 @@ func (c *command) start(d Definition, activity string, o StartOptions) (*instanc
 	}
 	start := def.process.Nodes[activity]
 	if activity == "" {
-		if start = noneStart(def.process.Root); start == nil {
-			return nil, fault.New(fault.Invalid, "The process %q has no start event that is started by hand.", d.Key)
+		if start = firstStart(def.process); start == nil {
+			return nil, fault.New(fault.Invalid, "The process %q has no start event.", d.Key)
 		}
 	}
 	if start == nil {

@@ -436,8 +436,8 @@ func (ch TaskChange) apply(c *command, t *task) error {
 	return nil
 }
 
-// NewTask makes a task that belongs to no process; the actor is its assignee unless it
-// names another one. Only its texts, people, priority, due date and parent are read.
+// NewTask makes a task that belongs to no process. Only its texts, people, priority, due
+// date, tenant and parent are read.
 func (e *Engine) NewTask(ctx context.Context, actor Actor, from Task) (*Task, error) {
 	if utf8.RuneCountInString(from.Name) > maxName || utf8.RuneCountInString(from.Description) > maxText {
 		return nil, fault.New(fault.Invalid, "A task's name has %d characters at most, its description %d.", maxName, maxText)
