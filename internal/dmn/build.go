@@ -181,7 +181,7 @@ func (d *draft) rule(t *Table, rule draftRule, number int, p *Problems) Rule {
 	}
 	for i := range rule.outputs {
 		cell := &rule.outputs[i]
-		if cell.value, err = compileValue(cell.Text, t.Outputs[i].Type); err != nil {
+		if cell.value, err = compileOutput(cell.Text, t.Outputs[i].Type); err != nil {
 			p.add(fmt.Sprintf("%s, output %d (%s)", place, i+1, clip(t.Outputs[i].Name)), "%s: %q", err, clip(cell.Text))
 		}
 	}

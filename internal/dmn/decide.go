@@ -252,7 +252,7 @@ func (d *decision) matches(t *test) (bool, error) {
 
 func (d *decision) outputCell(column *Output, cell *Entry) (OutputAudit, error) {
 	audit := OutputAudit{ID: cell.ID, Name: column.Name, Text: cell.Text}
-	value, err := cell.value.Eval(d)
+	value, err := cell.value.eval(d)
 	if err == nil {
 		value, err = d.converted(value, column.Type)
 	}

@@ -92,8 +92,8 @@ type Entry struct {
 	ID   string
 	Text string
 
-	test  *test            // of an input; nil matches everything
-	value *juel.Expression // of an output; nil sets nothing
+	test  *test       // of an input; nil matches everything
+	value *conclusion // of an output; nil sets nothing
 }
 
 // policies are the ways in which tables name a hit policy.

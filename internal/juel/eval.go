@@ -169,6 +169,11 @@ func (r *run) method(n *node) (any, error) {
 			return nil, err
 		}
 	}
+	if searching[name] && len(args) > 0 {
+		if err := r.search(base, args[0]); err != nil {
+			return nil, err
+		}
+	}
 	value, err := Call(base, name, args)
 	if err != nil {
 		return nil, err
@@ -233,6 +238,21 @@ func (r *run) logical(n *node, left any) (any, error) {
 var quick = map[string]bool{
 	"get": true, "size": true, "isEmpty": true, "getOrDefault": true, "containsKey": true, "iterator": true,
 	"getFirst": true, "getLast": true,
+}
+
+// searching are the methods of texts that take a regular expression.
+var searching = map[string]bool{"matches": true, "replaceAll": true, "replaceFirst": true, "split": true}
+
+// search charges for a regular expression: its time grows with the product of both
+// lengths, and repeats make it as much longer as they may.
+func (r *run) search(base, pattern any) error {
+	s, _ := base.(string)
+	p, _ := pattern.(string)
+	length := len(p)
+	if strings.ContainsRune(p, '{') {
+		length += 1000
+	}
+	return r.spend(len(s) * min(length, 2*maxPattern) / 256)
 }
 
 // weigh charges for a value that the next operation looks at as a whole.

@@ -184,7 +184,10 @@ func (c *call) onAny(v any) (any, error) {
 func (c *call) onObject(o Object) (any, error) {
 	value, err := o.Call(c.method, c.args)
 	if errors.Is(err, ErrNoMethod) {
-		if name, ok := propertyOf(c.method); ok && len(c.args) == 0 && !forbidden[name] {
+		if name, ok := propertyOf(c.method); ok && len(c.args) == 0 {
+			if forbidden[name] {
+				return nil, fmt.Errorf("%s: %w", quoted(c.method), ErrForbidden)
+			}
 			if value, ok, err := o.Property(name); ok || err != nil {
 				return value, err
 			}

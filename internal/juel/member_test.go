@@ -90,7 +90,7 @@ func TestNoReflection(t *testing.T) {
 	for _, text := range []string{
 		"${''.class}", "${i.class}", "${''.class.forName('java.lang.Runtime')}", "${''.getClass()}", "${i['class']}", "${i['get'.concat('Class')]()}", "${list.getClass()}", "${map.getClass()}",
 		"${json.getClass()}", "${date.class}", "${t.getClass().forName('x')}", "${execution.class}", "${execution['class']}", "${execution.getClass()}", "${execution['getClass']()}",
-		"${execution.getClassLoader()}", "${s.forName('java.lang.Runtime')}", "${d.classLoader}", "${s.wait()}", "${execution.notifyAll()}", "${list.iterator().getClass()}", "${map.entrySet()[0].class}",
+		"${execution.getClassLoader()}", "${s.forName('java.lang.Runtime')}", "${d.classLoader}", "${s.wait()}", "${execution.notifyAll()}", "${list.iterator().getClass()}", "${map.entrySet()[0].class}", "${execution.isClass()}",
 	} {
 		got, err := evaluate(text, modeller())
 		if !errors.Is(err, juel.ErrForbidden) {
