@@ -37,8 +37,9 @@ type API struct {
 // New returns the REST API.
 func New(users *identity.Service, cfg Config) *API {
 	a := &API{users: users, cfg: cfg, mux: http.NewServeMux(), routes: map[string]*route{}}
-	a.register()
-	a.registerUnbuilt()
+	for _, register := range []func(){a.registerSystem, a.registerIdentity, a.registerPictures, a.registerAdminUsers, a.registerAdminGroups, a.registerTenants, a.registerUnbuilt} {
+		register()
+	}
 	return a
 }
 

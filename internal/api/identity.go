@@ -1,134 +1,56 @@
 package api
 
 import (
-	"context"
-
 	"github.com/sluicehq/sluice/internal/fault"
 	"github.com/sluicehq/sluice/internal/identity"
 )
 
-func (a *API) register() {
-	a.handle("GET app-version", a.appVersion).about(nil, Version{})
+// registerIdentity adds what every user may call: himself and the directory.
+func (a *API) registerIdentity() {
 	a.handle("GET profile", a.profile).about(nil, user{})
 	a.handle("POST profile", a.updateProfile).about(userBody{}, user{})
 	a.handle("POST profile-password", a.changePassword).about(passwordBody{}, nil)
 	a.handle("GET users", a.listUsers).about(nil, page[lightUser]{})
 	a.handle("GET users/{userId}", a.user).about(nil, user{})
+	a.handle("PUT users/{userId}", a.changeUser).about(userBody{}, user{})
+	a.handle("POST users/{userId}", a.userAction).about(actionBody{}, nil)
 	a.handle("GET groups", a.listGroups).about(nil, page[lightGroup]{})
 	a.handle("GET groups/{groupId}/users", a.groupUsers).about(nil, page[lightUser]{})
-	a.admin("GET admin/users", a.adminUsers).about(nil, page[user]{})
-	a.admin("POST admin/users", a.createUser).about(userBody{}, user{})
-	a.admin("GET admin/users/{userId}", a.user).about(nil, user{})
-	a.admin("PUT admin/users/{userId}", a.updateUser).about(userBody{}, user{})
-	a.admin("GET admin/groups", a.adminGroups).about(nil, []lightGroup{})
-	a.admin("POST admin/groups", a.createGroup).about(groupBody{}, group{})
-	a.admin("GET admin/groups/{groupId}", a.adminGroup).about(nil, group{})
-	a.admin("GET admin/groups/{groupId}/users", a.adminGroupUsers).about(nil, page[lightUser]{})
-	a.admin("POST admin/groups/{groupId}/members/{userId}", a.addMember)
-	a.admin("DELETE admin/groups/{groupId}/members/{userId}", a.removeMember)
 }
 
-// lightUser is APS's LightUserRepresentation.
-type lightUser struct {
-	ID         int64   `json:"id"`
-	FirstName  *string `json:"firstName"`
-	LastName   *string `json:"lastName"`
-	Email      string  `json:"email"`
-	ExternalID *string `json:"externalId"`
-	Company    *string `json:"company"`
-	PictureID  *int64  `json:"pictureId"`
-}
-
-func newLightUser(u *identity.User) lightUser {
-	return lightUser{ID: u.ID, FirstName: orNil(u.FirstName), LastName: orNil(u.LastName), Email: u.Email,
-		ExternalID: orNil(u.ExternalID), Company: orNil(u.Company)}
-}
-
-// user is APS's UserRepresentation. It has no password: none is ever told.
-type user struct {
-	lightUser
-	Fullname     string   `json:"fullname"`
-	Type         string   `json:"type"`
-	Status       string   `json:"status"`
-	Created      date     `json:"created"`
-	LastUpdate   date     `json:"lastUpdate"`
-	TenantID     *int64   `json:"tenantId"`
-	TenantName   *string  `json:"tenantName"`
-	Groups       []group  `json:"groups"`
-	Capabilities []string `json:"capabilities"`
-	Apps         []any    `json:"apps"`
-	PrimaryGroup *group   `json:"primaryGroup"`
-}
-
-// group is APS's GroupRepresentation.
-type group struct {
-	ID            int64        `json:"id"`
-	Name          string       `json:"name"`
-	ExternalID    *string      `json:"externalId"`
-	Status        string       `json:"status"`
-	ParentGroupID *int64       `json:"parentGroupId"`
-	TenantID      *int64       `json:"tenantId"`
-	Type          int64        `json:"type"`
-	UserCount     int          `json:"userCount"`
-	Users         []lightUser  `json:"users"`
-	Groups        []any        `json:"groups"`
-	Capabilities  []capability `json:"capabilities"`
-	Manager       *lightUser   `json:"manager"`
-	LastUpdate    date         `json:"lastSyncTimeStamp"`
-}
-
-type capability struct {
-	ID   int64  `json:"id"`
-	Name string `json:"name"`
-}
-
-// lightGroup is APS's LightGroupRepresentation.
-type lightGroup struct {
-	ID         int64   `json:"id"`
-	Name       string  `json:"name"`
-	ExternalID *string `json:"externalId"`
-	Status     string  `json:"status"`
-	Groups     []any   `json:"groups"`
-}
-
-func orNil[T comparable](v T) *T {
-	var zero T
-	if v == zero {
-		return nil
+// within narrows a query to the caller's tenant. Who belongs to none sees all.
+func (c *call) within(tenant *int64) {
+	if c.user.TenantID != 0 {
+		*tenant = c.user.TenantID
 	}
-	return &v
 }
 
-func newLightGroup(g *identity.Group) lightGroup {
-	return lightGroup{ID: g.ID, Name: g.Name, ExternalID: orNil(g.ExternalID), Status: g.Status, Groups: []any{}}
-}
-
-func newGroup(g *identity.Group) group {
-	return group{ID: g.ID, Name: g.Name, ExternalID: orNil(g.ExternalID), Status: g.Status, ParentGroupID: orNil(g.ParentID),
-		TenantID: orNil(g.TenantID), Type: int64(g.Kind), UserCount: g.Users, Groups: []any{}, Capabilities: []capability{}}
-}
-
-func (a *API) appVersion(*call) (any, error) { return a.cfg.Version, nil }
-
-// full adds a user's groups and capabilities.
-func (a *API) full(ctx context.Context, u *identity.User) (*user, error) {
-	groups, _, err := a.users.Groups(ctx, identity.GroupQuery{UserID: u.ID, Limit: identity.MaxPage})
+// pathUser returns the user whom the path names, as long as the caller may know of
+// him.
+func (a *API) pathUser(c *call) (*identity.User, error) {
+	id, err := c.pathNumber("userId")
 	if err != nil {
 		return nil, err
 	}
-	capabilities, err := a.users.UserCapabilities(ctx, u.ID)
+	u, err := a.users.ByID(c.Context(), id)
+	if err == nil && !c.user.Sees(u.TenantID) {
+		err = fault.New(fault.NotFound, "There is no such user.")
+	}
+	return u, err
+}
+
+// pathGroup returns the group that a parameter of the path names, as long as the
+// caller may know of it.
+func (a *API) pathGroup(c *call, parameter string) (*identity.Group, error) {
+	id, err := c.pathNumber(parameter)
 	if err != nil {
 		return nil, err
 	}
-	full := &user{lightUser: newLightUser(u), Fullname: u.FullName(), Type: "enterprise", Status: u.Status, Created: date(u.Created),
-		LastUpdate: date(u.LastUpdate), TenantID: orNil(u.TenantID), Groups: []group{}, Capabilities: capabilities, Apps: []any{}}
-	if full.Capabilities == nil {
-		full.Capabilities = []string{}
+	g, err := a.users.Group(c.Context(), id)
+	if err == nil && !c.user.Sees(g.TenantID) {
+		err = fault.New(fault.NotFound, "There is no such group.")
 	}
-	for _, g := range groups {
-		full.Groups = append(full.Groups, newGroup(g))
-	}
-	return full, nil
+	return g, err
 }
 
 func (a *API) profile(c *call) (any, error) { return a.full(c.Context(), c.user) }
@@ -136,14 +58,28 @@ func (a *API) profile(c *call) (any, error) { return a.full(c.Context(), c.user)
 // userBody is what a client may say about a user; absent members stay as they
 // are.
 type userBody struct {
-	Email      *string `json:"email"`
-	FirstName  *string `json:"firstName"`
-	LastName   *string `json:"lastName"`
-	ExternalID *string `json:"externalId"`
-	Company    *string `json:"company"`
-	Status     *string `json:"status"`
-	TenantID   *int64  `json:"tenantId"`
-	Password   *string `json:"password"`
+	Email        *string `json:"email"`
+	FirstName    *string `json:"firstName"`
+	LastName     *string `json:"lastName"`
+	ExternalID   *string `json:"externalId"`
+	Company      *string `json:"company"`
+	Status       *string `json:"status"`
+	Type         *string `json:"type"`
+	TenantID     *digits `json:"tenantId"`
+	Password     *string `json:"password"`
+	PrimaryGroup *struct {
+		ID digits `json:"id"`
+	} `json:"primaryGroup"`
+}
+
+// update is what the body changes.
+func (b *userBody) update() identity.UserUpdate {
+	u := identity.UserUpdate{Email: b.Email, FirstName: b.FirstName, LastName: b.LastName, ExternalID: b.ExternalID, Company: b.Company,
+		Status: b.Status, AccountType: b.Type, Password: b.Password, TenantID: (*int64)(b.TenantID)}
+	if b.PrimaryGroup != nil {
+		u.PrimaryGroupID = (*int64)(&b.PrimaryGroup.ID)
+	}
+	return u
 }
 
 // updateProfile changes what users may change about themselves: their name and
@@ -186,11 +122,11 @@ func (a *API) listUsers(c *call) (any, error) {
 }
 
 func (a *API) groupUsers(c *call) (any, error) {
-	id, err := a.existingGroup(c)
+	g, err := a.pathGroup(c, "groupId")
 	if err != nil {
 		return nil, err
 	}
-	return a.lightUsers(c, identity.UserQuery{GroupID: id, Status: identity.Active})
+	return a.lightUsers(c, identity.UserQuery{GroupID: g.ID, Status: identity.Active})
 }
 
 func (a *API) directory(c *call, query identity.UserQuery) (any, error) {
@@ -201,6 +137,7 @@ func (a *API) directory(c *call, query identity.UserQuery) (any, error) {
 }
 
 func (a *API) lightUsers(c *call, query identity.UserQuery) (any, error) {
+	c.within(&query.TenantID)
 	var err error
 	if query.Offset, query.Limit, err = c.span(); err != nil {
 		return nil, err
@@ -219,18 +156,57 @@ func (a *API) lightUsers(c *call, query identity.UserQuery) (any, error) {
 // user tells about one user: everything to himself and administrators, the
 // directory's entry to others.
 func (a *API) user(c *call) (any, error) {
-	id, err := c.pathNumber("userId")
+	u, err := a.pathUser(c)
 	if err != nil {
 		return nil, err
 	}
-	u, err := a.users.ByID(c.Context(), id)
-	if err != nil {
-		return nil, err
-	}
-	if c.user.Admin || c.user.ID == u.ID {
+	if c.user.Administers(u.TenantID) || c.user.ID == u.ID {
 		return a.full(c.Context(), u)
 	}
 	return newLightUser(u), nil
+}
+
+// changeUser is the profile's update for oneself and the administrators' for them.
+func (a *API) changeUser(c *call) (any, error) {
+	u, err := a.pathUser(c)
+	switch {
+	case err != nil:
+		return nil, err
+	case c.user.Administers(u.TenantID):
+		return a.updateUser(c)
+	case c.user.ID == u.ID:
+		return a.updateProfile(c)
+	}
+	return nil, fault.New(fault.Forbidden, "Only an administrator may change another user.")
+}
+
+// actionBody is APS's UserActionRepresentation.
+type actionBody struct {
+	Action string `json:"action"`
+	passwordBody
+}
+
+// userAction carries out changePassword, the one action there is: with the old
+// password for oneself, without it for administrators and others.
+func (a *API) userAction(c *call) (any, error) {
+	u, err := a.pathUser(c)
+	if err != nil {
+		return nil, err
+	}
+	var body actionBody
+	if err := c.decode(&body); err != nil {
+		return nil, err
+	}
+	switch {
+	case body.Action != "changePassword":
+		return nil, fault.New(fault.Invalid, "The action must be changePassword.")
+	case u.ID == c.user.ID:
+		return nil, a.users.ChangePassword(c.Context(), u, body.Old, body.New)
+	case c.user.Administers(u.TenantID):
+		_, err := a.users.Update(c.Context(), u.ID, identity.UserUpdate{Password: &body.New})
+		return nil, err
+	}
+	return nil, fault.New(fault.Forbidden, "Only an administrator may do this to another user.")
 }
 
 func (a *API) listGroups(c *call) (any, error) {
@@ -241,6 +217,7 @@ func (a *API) listGroups(c *call) (any, error) {
 	if err := c.numbers(map[string]*int64{"groupId": &query.ID, "tenantId": &query.TenantID}); err != nil {
 		return nil, err
 	}
+	c.within(&query.TenantID)
 	var err error
 	if query.Offset, query.Limit, err = c.span(); err != nil {
 		return nil, err
@@ -254,190 +231,4 @@ func (a *API) listGroups(c *call) (any, error) {
 		data = append(data, newLightGroup(g))
 	}
 	return newPage(data, total, query.Offset), nil
-}
-
-// adminUsers lists users of every status; summary=true gives the short form.
-func (a *API) adminUsers(c *call) (any, error) {
-	q := c.URL.Query()
-	query := identity.UserQuery{Filter: q.Get("filter"), Status: q.Get("status"), Company: q.Get("company"), Sort: q.Get("sort")}
-	if query.Status != "" && query.Status != identity.Active && query.Status != identity.Inactive {
-		return newPage[any](nil, 0, 0), nil // APS knows pending and deleted users, of which there are none here
-	}
-	if q.Get("summary") == "true" {
-		return a.directory(c, query)
-	}
-	err := c.numbers(map[string]*int64{"groupId": &query.GroupID, "tenantId": &query.TenantID})
-	if err != nil {
-		return nil, err
-	}
-	if query.Offset, query.Limit, err = c.span(); err != nil {
-		return nil, err
-	}
-	users, total, err := a.users.List(c.Context(), query)
-	if err != nil {
-		return nil, err
-	}
-	var data []*user
-	for _, u := range users {
-		full, err := a.full(c.Context(), u)
-		if err != nil {
-			return nil, err
-		}
-		data = append(data, full)
-	}
-	return newPage(data, total, query.Offset), nil
-}
-
-func (a *API) createUser(c *call) (any, error) {
-	var body userBody
-	if err := c.decode(&body); err != nil {
-		return nil, err
-	}
-	n := identity.NewUser{Email: value(body.Email), FirstName: value(body.FirstName), LastName: value(body.LastName),
-		ExternalID: value(body.ExternalID), Company: value(body.Company), TenantID: value(body.TenantID), Password: value(body.Password),
-		Inactive: value(body.Status) == identity.Inactive}
-	u, err := a.users.Create(c.Context(), n)
-	if err != nil {
-		return nil, err
-	}
-	a.cfg.Log.InfoContext(c.Context(), "user created", "administrator", c.user.ID, "user", u.ID)
-	return a.full(c.Context(), u)
-}
-
-func value[T any](p *T) (v T) {
-	if p != nil {
-		v = *p
-	}
-	return v
-}
-
-func (a *API) updateUser(c *call) (any, error) {
-	id, err := c.pathNumber("userId")
-	if err != nil {
-		return nil, err
-	}
-	var body userBody
-	if err := c.decode(&body); err != nil {
-		return nil, err
-	}
-	u, err := a.users.Update(c.Context(), id, identity.UserUpdate(body))
-	if err != nil {
-		return nil, err
-	}
-	a.cfg.Log.InfoContext(c.Context(), "user changed", "administrator", c.user.ID, "user", u.ID, "status", u.Status)
-	return a.full(c.Context(), u)
-}
-
-// adminGroups is a bare list in APS, without paging; it is cut at MaxPage.
-func (a *API) adminGroups(c *call) (any, error) {
-	query := identity.GroupQuery{Limit: identity.MaxPage}
-	if f := c.URL.Query().Get("functional"); f != "" {
-		kind := identity.System
-		if f == "true" {
-			kind = identity.Functional
-		}
-		query.Kind = &kind
-	}
-	if err := c.numbers(map[string]*int64{"tenantId": &query.TenantID}); err != nil {
-		return nil, err
-	}
-	groups, _, err := a.users.Groups(c.Context(), query)
-	data := []lightGroup{}
-	for _, g := range groups {
-		data = append(data, newLightGroup(g))
-	}
-	return data, err
-}
-
-// groupBody is what a client may say about a group.
-type groupBody struct {
-	Name          string `json:"name"`
-	ExternalID    string `json:"externalId"`
-	Type          int64  `json:"type"`
-	ParentGroupID int64  `json:"parentGroupId"`
-	TenantID      int64  `json:"tenantId"`
-	Manager       struct {
-		ID int64 `json:"id"`
-	} `json:"manager"`
-}
-
-func (a *API) createGroup(c *call) (any, error) {
-	var body groupBody
-	if err := c.decode(&body); err != nil {
-		return nil, err
-	}
-	g, err := a.users.CreateGroup(c.Context(), identity.Group{Name: body.Name, ExternalID: body.ExternalID,
-		Kind: identity.GroupKind(body.Type), ParentID: body.ParentGroupID, TenantID: body.TenantID, ManagerID: body.Manager.ID})
-	if err != nil {
-		return nil, err
-	}
-	a.cfg.Log.InfoContext(c.Context(), "group created", "administrator", c.user.ID, "group", g.ID)
-	return newGroup(g), nil
-}
-
-func (a *API) existingGroup(c *call) (int64, error) {
-	id, err := c.pathNumber("groupId")
-	if err != nil {
-		return 0, err
-	}
-	_, err = a.users.Group(c.Context(), id)
-	return id, err
-}
-
-// adminGroup tells about one group; includeAllUsers=true lists its members.
-func (a *API) adminGroup(c *call) (any, error) {
-	id, err := c.pathNumber("groupId")
-	if err != nil {
-		return nil, err
-	}
-	g, err := a.users.Group(c.Context(), id)
-	if err != nil {
-		return nil, err
-	}
-	full := newGroup(g)
-	capabilities, err := a.users.Capabilities(c.Context(), id)
-	if err != nil {
-		return nil, err
-	}
-	for _, k := range capabilities {
-		full.Capabilities = append(full.Capabilities, capability{k.ID, k.Name})
-	}
-	if c.URL.Query().Get("includeAllUsers") == "true" {
-		members, _, err := a.users.List(c.Context(), identity.UserQuery{GroupID: id, Limit: identity.MaxPage})
-		if err != nil {
-			return nil, err
-		}
-		for _, u := range members {
-			full.Users = append(full.Users, newLightUser(u))
-		}
-	}
-	return full, nil
-}
-
-func (a *API) adminGroupUsers(c *call) (any, error) {
-	id, err := a.existingGroup(c)
-	if err != nil {
-		return nil, err
-	}
-	return a.lightUsers(c, identity.UserQuery{GroupID: id, Filter: c.URL.Query().Get("filter")})
-}
-
-func (a *API) addMember(c *call) (any, error) { return nil, a.membership(c, a.users.AddMember) }
-
-func (a *API) removeMember(c *call) (any, error) { return nil, a.membership(c, a.users.RemoveMember) }
-
-func (a *API) membership(c *call, change func(context.Context, int64, int64) error) error {
-	groupID, err := c.pathNumber("groupId")
-	if err != nil {
-		return err
-	}
-	userID, err := c.pathNumber("userId")
-	if err != nil {
-		return err
-	}
-	if err := change(c.Context(), groupID, userID); err != nil {
-		return err
-	}
-	a.cfg.Log.InfoContext(c.Context(), "group membership changed", "administrator", c.user.ID, "group", groupID, "user", userID)
-	return nil
 }

@@ -20,7 +20,11 @@ var update = flag.Bool("update", false, "write docs/aps-compatibility.md anew")
 
 // beside are the operations that are built and are none of js-api's: the addresses
 // that clients put together themselves.
-var beside = []string{}
+var beside = []string{
+	"GET /api/enterprise/users/{}/picture",
+	"GET /app/rest/users/{}/picture",
+	"GET /app/rest/admin/profile-picture",
+}
 
 // bare is the API without its rooms, which tells what it would carry out.
 func bare() *API { return New(nil, Config{Log: slog.New(slog.DiscardHandler)}) }
@@ -83,6 +87,27 @@ func TestWhatIsNotBuiltSaysSo(t *testing.T) {
 		if !strings.Contains(body.Message, want) {
 			t.Errorf("%s: %q does not say %q", o.Client, body.Message, want)
 		}
+	}
+}
+
+// Whatever is called admin is closed to everybody else, before anything is looked at.
+func TestAdministrationIsClosed(t *testing.T) {
+	t.Parallel()
+	a, n := bare(), 0
+	for _, route := range a.routes {
+		if !strings.HasPrefix(route.path, prefix+"admin/") {
+			continue
+		}
+		n++
+		w := httptest.NewRecorder()
+		r := httptest.NewRequestWithContext(t.Context(), route.method, base+parameter.ReplaceAllString(route.path, "7"), strings.NewReader("{}"))
+		a.ServeHTTP(w, r.WithContext(identity.NewContext(r.Context(), &identity.User{ID: 7})))
+		if w.Code != http.StatusForbidden || !strings.Contains(w.Body.String(), `"messageKey":"GENERAL.ERROR.FORBIDDEN"`) {
+			t.Errorf("%s %s: %d %s", route.method, route.path, w.Code, w.Body)
+		}
+	}
+	if n < 25 {
+		t.Errorf("only %d operations of administrators", n)
 	}
 }
 

@@ -84,7 +84,7 @@ func (s *Service) impersonated(r *http.Request, caller *User) (*User, error) {
 		return nil, fault.New(fault.Invalid, "The header activiti-user was sent more than once.")
 	}
 	u, err := s.named(r.Context(), values[0], r.Header.Get(actAsTypeHeader))
-	if fault.Is(err, fault.NotFound) || (err == nil && !u.Active()) {
+	if fault.Is(err, fault.NotFound) || (err == nil && (!u.Active() || !caller.Administers(u.TenantID))) {
 		return nil, fault.New(fault.Forbidden, "The user to act as is not an active user here.")
 	}
 	if err == nil {

@@ -34,12 +34,6 @@ type Group struct {
 	Users      int // how many members it has
 }
 
-// Capability is a right that a system group gives its members.
-type Capability struct {
-	ID   int64
-	Name string
-}
-
 const groupColumns = `g.id, g.name, COALESCE(g.external_id, ''), g.kind, COALESCE(g.parent_id, 0), COALESCE(g.manager_id, 0),
 	COALESCE(g.tenant_id, 0), g.status, g.updated_at, (SELECT COUNT(*) FROM memberships m WHERE m.group_id = g.id)`
 
@@ -78,38 +72,16 @@ func (s *Service) addMember(ctx context.Context, tx *store.Tx, groupID, userID i
 	return s.record(ctx, tx, "group.join", userID, audit.Details{"group": groupID})
 }
 
-func (s *Service) addCapability(ctx context.Context, tx *store.Tx, groupID int64, name string) error {
-	id, err := tx.Next(ctx, "capability")
-	if err != nil {
-		return err
-	}
-	n, err := tx.Exec(ctx, `INSERT INTO capabilities (id, group_id, name) VALUES ($1, $2, $3) ON CONFLICT (group_id, name) DO NOTHING`, id, groupID, name)
-	if err != nil || n == 0 {
-		return err
-	}
-	return s.cfg.Audit.Write(ctx, tx, audit.Event{Name: "group.capability", Subject: groupName(groupID), Details: audit.Details{"capability": name}})
-}
-
 // groupName names a group as the audit record does.
 func groupName(id int64) string { return fmt.Sprintf("group:%d", id) }
 
 // CreateGroup makes a group. An external id that exists gives a Conflict; a
-// parent or manager that does not exist, a NotFound.
+// parent, manager or tenant that does not exist, a NotFound.
 func (s *Service) CreateGroup(ctx context.Context, g Group) (*Group, error) {
-	if g.Name == "" || !validText(g.Name) || !validText(g.ExternalID) || (g.Kind != System && g.Kind != Functional) {
-		return nil, fault.New(fault.Invalid, "a group needs a name of 1 to 200 characters and the type 0 (system) or 1 (functional)")
-	}
 	var made *Group
 	err := s.db.Write(ctx, func(tx *store.Tx) (err error) {
-		if g.ParentID != 0 {
-			if _, err := groupByID(ctx, tx, g.ParentID); err != nil {
-				return err
-			}
-		}
-		if g.ManagerID != 0 {
-			if _, err := userWhere(ctx, tx, `u.id = $1`, g.ManagerID); err != nil {
-				return err
-			}
+		if err := s.checkGroup(ctx, tx, &g); err != nil {
+			return err
 		}
 		made, err = s.insertGroup(ctx, tx, g)
 		return err
@@ -118,6 +90,41 @@ func (s *Service) CreateGroup(ctx context.Context, g Group) (*Group, error) {
 		return nil, fault.New(fault.Conflict, "A group with that external id exists already.")
 	}
 	return made, err
+}
+
+// checkGroup says what is wrong with a group.
+func (s *Service) checkGroup(ctx context.Context, tx *store.Tx, g *Group) error {
+	if g.Name == "" || !validText(g.Name) || !validText(g.ExternalID) || (g.Kind != System && g.Kind != Functional) {
+		return fault.New(fault.Invalid, "a group needs a name of 1 to 200 characters and the type 0 (system) or 1 (functional)")
+	}
+	if g.ManagerID != 0 {
+		if _, err := userWhere(ctx, tx, `u.id = $1`, g.ManagerID); err != nil {
+			return err
+		}
+	}
+	if err := s.belongs(ctx, tx, g.TenantID, 0); err != nil {
+		return err
+	}
+	return above(ctx, tx, g)
+}
+
+// maxDepth bounds how deep groups are nested.
+const maxDepth = 50
+
+// above refuses a parent that does not exist and one that is the group itself or
+// below it.
+func above(ctx context.Context, tx *store.Tx, g *Group) error {
+	for next, depth := g.ParentID, 0; next != 0; depth++ {
+		if (g.ID != 0 && next == g.ID) || depth == maxDepth {
+			return fault.New(fault.Invalid, "a group cannot be below itself, nor deeper than %d groups", maxDepth)
+		}
+		parent, err := groupByID(ctx, tx, next)
+		if err != nil {
+			return err
+		}
+		next = parent.ParentID
+	}
+	return nil
 }
 
 func (s *Service) insertGroup(ctx context.Context, tx *store.Tx, g Group) (*Group, error) {
@@ -161,6 +168,8 @@ type GroupQuery struct {
 	UserID     int64      // groups of which that user is a member; 0 means any
 	TenantID   int64      // 0 means every tenant
 	Status     string     // Active or Inactive; empty means both
+	ParentID   int64      // groups directly below that one; 0 means any
+	RelatedTo  int64      // groups that are related to that one; 0 means any
 	Offset     int
 	Limit      int // 0 means 25; at most MaxPage
 }
@@ -191,6 +200,12 @@ func (q *GroupQuery) where() *store.Where {
 	if q.Status != "" {
 		w.Add(`g.status = ?`, q.Status)
 	}
+	if q.ParentID != 0 {
+		w.Add(`g.parent_id = ?`, q.ParentID)
+	}
+	if q.RelatedTo != 0 {
+		w.Add(`g.id IN (SELECT related_id FROM group_relations WHERE group_id = ?)`, q.RelatedTo)
+	}
 	return w
 }
 
@@ -210,70 +225,4 @@ func (s *Service) Groups(ctx context.Context, q GroupQuery) (groups []*Group, to
 		}, `SELECT `+groupColumns+` FROM user_groups g`+condition+` ORDER BY g.name, g.id`+pageOf(w, q.Offset, q.Limit), w.Args...)
 	})
 	return groups, total, err
-}
-
-// AddMember puts a user into a group; one who is in it already stays.
-func (s *Service) AddMember(ctx context.Context, groupID, userID int64) error {
-	return s.db.Write(ctx, func(tx *store.Tx) error {
-		if _, err := groupByID(ctx, tx, groupID); err != nil {
-			return err
-		}
-		if _, err := userWhere(ctx, tx, `u.id = $1`, userID); err != nil {
-			return err
-		}
-		return s.addMember(ctx, tx, groupID, userID)
-	})
-}
-
-// RemoveMember takes a user out of a group. The last active administrator stays.
-func (s *Service) RemoveMember(ctx context.Context, groupID, userID int64) error {
-	return s.db.Write(ctx, func(tx *store.Tx) error {
-		before, err := administrators(ctx, tx)
-		if err != nil {
-			return err
-		}
-		n, err := tx.Exec(ctx, `DELETE FROM memberships WHERE group_id = $1 AND user_id = $2`, groupID, userID)
-		if err == nil && n == 0 {
-			err = fault.New(fault.NotFound, "The user is not a member of that group.")
-		}
-		if err != nil {
-			return err
-		}
-		after, err := administrators(ctx, tx)
-		if err == nil && before > 0 && after == 0 {
-			err = fault.New(fault.Forbidden, "The last active administrator cannot leave the administrators.")
-		}
-		if err != nil {
-			return err
-		}
-		return s.record(ctx, tx, "group.leave", userID, audit.Details{"group": groupID})
-	})
-}
-
-// Capabilities returns what a group gives its members.
-func (s *Service) Capabilities(ctx context.Context, groupID int64) (list []Capability, err error) {
-	err = s.db.Query(ctx, func(r store.Row) error {
-		var c Capability
-		if err := r.Scan(&c.ID, &c.Name); err != nil {
-			return err
-		}
-		list = append(list, c)
-		return nil
-	}, `SELECT id, name FROM capabilities WHERE group_id = $1 ORDER BY id`, groupID)
-	return list, err
-}
-
-// UserCapabilities returns the names of what a user may do through his active
-// groups.
-func (s *Service) UserCapabilities(ctx context.Context, userID int64) (list []string, err error) {
-	err = s.db.Query(ctx, func(r store.Row) error {
-		var name string
-		if err := r.Scan(&name); err != nil {
-			return err
-		}
-		list = append(list, name)
-		return nil
-	}, `SELECT DISTINCT c.name FROM capabilities c JOIN user_groups g ON g.id = c.group_id JOIN memberships m ON m.group_id = g.id
-		WHERE m.user_id = $1 AND g.status = 'active' ORDER BY c.name`, userID)
-	return list, err
 }

@@ -69,6 +69,8 @@ type Service struct {
 	queued chan struct{} // a place per slow hash that may wait or run
 	hashed atomic.Int64  // slow hashes that were begun
 
+	drawing chan struct{} // a place per picture that is being drawn
+
 	strangers strangers
 }
 
@@ -86,7 +88,7 @@ func New(db *store.DB, pages *page.Pages, cfg Config) *Service {
 		costs = argonCheap
 	}
 	return &Service{cfg: cfg, db: db, pages: pages, costs: costs, hashes: make(chan struct{}, max(cfg.PasswordConcurrency, 1)),
-		queued: make(chan struct{}, hashQueue)}
+		queued: make(chan struct{}, hashQueue), drawing: make(chan struct{}, 2)}
 }
 
 // Hashes returns how many slow hashes were begun, of passwords and of client secrets.

@@ -1,6 +1,7 @@
 package identity
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"strings"
@@ -19,6 +20,12 @@ const (
 	Inactive = "inactive"
 )
 
+// Types of account.
+const (
+	Enterprise = "enterprise"
+	Trial      = "trial"
+)
+
 // User is a person. It is a value of one moment: what the database said when the
 // request began.
 type User struct {
@@ -30,9 +37,13 @@ type User struct {
 	Company    string
 	TenantID   int64 // 0 means none
 	Status     string
-	Created    time.Time
-	LastUpdate time.Time
-	Admin      bool // holds the capability tenant-admin through a group
+	// AccountType is what APS's licence counts him as: enterprise or trial.
+	AccountType    string
+	PrimaryGroupID int64 // the group that he belongs to first; 0 means none
+	PictureID      int64 // 0 means none
+	Created        time.Time
+	LastUpdate     time.Time
+	Admin          bool // holds the capability tenant-admin through a group
 
 	passwordHash string
 }
@@ -59,14 +70,14 @@ const AdminCapability = "tenant-admin"
 // is 0.
 const UserColumns = `COALESCE(u.id, 0), COALESCE(u.email, ''), COALESCE(u.first_name, ''), COALESCE(u.last_name, ''),
 	COALESCE(u.external_id, ''), COALESCE(u.company, ''), COALESCE(u.tenant_id, 0), COALESCE(u.status, ''), COALESCE(u.password_hash, ''),
-	u.created_at, u.updated_at, CASE WHEN EXISTS (SELECT 1 FROM memberships m
+	u.created_at, u.updated_at, COALESCE(u.account_type, ''), COALESCE(u.primary_group_id, 0), COALESCE(u.picture_id, 0), CASE WHEN EXISTS (SELECT 1 FROM memberships m
 		JOIN user_groups g ON g.id = m.group_id JOIN capabilities c ON c.group_id = g.id
 		WHERE m.user_id = u.id AND g.status = 'active' AND c.name = '` + AdminCapability + `') THEN 1 ELSE 0 END`
 
 // Columns scans UserColumns into u.
 func (u *User) Columns() []any {
 	return []any{&u.ID, &u.Email, &u.FirstName, &u.LastName, &u.ExternalID, &u.Company, &u.TenantID,
-		&u.Status, &u.passwordHash, store.Time(&u.Created), store.Time(&u.LastUpdate), &u.Admin}
+		&u.Status, &u.passwordHash, store.Time(&u.Created), store.Time(&u.LastUpdate), &u.AccountType, &u.PrimaryGroupID, &u.PictureID, &u.Admin}
 }
 
 // NameColumns selects of a user from users AS u what he is called.
@@ -192,8 +203,9 @@ func (s *Service) rehash(ctx context.Context, u *User, password string) {
 // NewUser is what makes a user.
 type NewUser struct {
 	Email, FirstName, LastName, ExternalID, Company string
-	TenantID                                        int64
+	TenantID, PrimaryGroupID                        int64
 	Inactive                                        bool
+	AccountType                                     string // Enterprise or Trial; empty means Enterprise
 	// Password is hashed here; empty means that nobody signs in by password.
 	Password string
 	// PasswordHash is an imported hash (argon2id, bcrypt or Spring's
@@ -203,7 +215,8 @@ type NewUser struct {
 	Admin bool
 }
 
-// Create makes a user. A login or external id that exists gives a Conflict.
+// Create makes a user. A login or external id that exists gives a Conflict; a tenant or
+// group that does not, a NotFound.
 func (s *Service) Create(ctx context.Context, n NewUser) (*User, error) {
 	if err := n.check(); err != nil {
 		return nil, err
@@ -240,10 +253,13 @@ func (s *Service) insert(ctx context.Context, tx *store.Tx, n NewUser) (*User, e
 	if n.Inactive {
 		status = Inactive
 	}
+	if err := s.belongs(ctx, tx, n.TenantID, n.PrimaryGroupID); err != nil {
+		return nil, err
+	}
 	_, err = tx.Exec(ctx, `INSERT INTO users (id, email, email_folded, first_name, last_name, external_id, company, tenant_id, status,
-		password_hash, created_at, updated_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $11)`,
+		password_hash, account_type, primary_group_id, created_at, updated_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $13)`,
 		id, n.Email, fold(n.Email), n.FirstName, n.LastName, orNull(n.ExternalID), n.Company, orNullNumber(n.TenantID), status,
-		n.PasswordHash, store.Millis(s.cfg.Now()))
+		n.PasswordHash, cmp.Or(n.AccountType, Enterprise), orNullNumber(n.PrimaryGroupID), store.Millis(s.cfg.Now()))
 	if err != nil {
 		return nil, err
 	}
@@ -287,6 +303,9 @@ func (n *NewUser) check() error {
 		if !validText(text) {
 			problems = append(problems, "the "+name+" must be at most 200 characters of text")
 		}
+	}
+	if n.AccountType != "" && n.AccountType != Enterprise && n.AccountType != Trial {
+		problems = append(problems, "the account type must be enterprise or trial")
 	}
 	if len(problems) > 0 {
 		return fault.New(fault.Invalid, "user: %s", strings.Join(problems, "; "))

@@ -16,6 +16,7 @@ type UserQuery struct {
 	FoldID     string // the whole external id in any case
 	Status     string // Active or Inactive; empty means both
 	Company    string // part of the company's name
+	Account    string // Enterprise or Trial; empty means both
 	GroupID    int64  // members of that group; 0 means everybody
 	TenantID   int64  // 0 means every tenant
 	Sort       string // createdAsc, createdDesc, emailAsc or emailDesc; empty means by name
@@ -62,6 +63,9 @@ func (q *UserQuery) where() *store.Where {
 	if q.Company != "" {
 		w.Add(`LOWER(u.company) LIKE ? ESCAPE '!'`, store.Contains(q.Company))
 	}
+	if q.Account != "" {
+		w.Add(`u.account_type = ?`, q.Account)
+	}
 	if q.GroupID != 0 {
 		w.Add(`u.id IN (SELECT user_id FROM memberships WHERE group_id = ?)`, q.GroupID)
 	}
@@ -95,7 +99,8 @@ func (s *Service) List(ctx context.Context, q UserQuery) (users []*User, total i
 // UserUpdate holds what changes; a nil field stays as it is.
 type UserUpdate struct {
 	Email, FirstName, LastName, ExternalID, Company, Status *string
-	TenantID                                                *int64
+	TenantID, PrimaryGroupID                                *int64 // 0 means none
+	AccountType                                             *string
 	Password                                                *string
 }
 
@@ -103,6 +108,16 @@ type UserUpdate struct {
 // password end his sessions and what came of them; the last active administrator
 // cannot be deactivated.
 func (s *Service) Update(ctx context.Context, id int64, change UserUpdate) (*User, error) {
+	users, err := s.UpdateMany(ctx, []int64{id}, change)
+	if err != nil {
+		return nil, err
+	}
+	return users[0], nil
+}
+
+// UpdateMany is Update for several users together: all of them change, or none. A
+// password is hashed once and shared by them.
+func (s *Service) UpdateMany(ctx context.Context, ids []int64, change UserUpdate) ([]*User, error) {
 	var hash string
 	if change.Password != nil {
 		var err error
@@ -110,33 +125,70 @@ func (s *Service) Update(ctx context.Context, id int64, change UserUpdate) (*Use
 			return nil, err
 		}
 	}
-	var u *User
-	err := s.db.Write(ctx, func(tx *store.Tx) (err error) {
-		if u, err = userWhere(ctx, tx, `u.id = $1`, id); err != nil {
-			return err
+	var users []*User
+	err := s.db.Write(ctx, func(tx *store.Tx) error {
+		users = users[:0]
+		for _, id := range ids {
+			u, err := s.updateOne(ctx, tx, id, &change, hash)
+			if err != nil {
+				return err
+			}
+			users = append(users, u)
 		}
-		was := *u
-		if hash != "" {
-			u.passwordHash = hash
-		}
-		if err = change.apply(u); err != nil {
-			return err
-		}
-		if err = s.save(ctx, tx, u); err != nil {
-			return err
-		}
-		if err = s.endOld(ctx, tx, u, u.Status != was.Status, hash != ""); err != nil {
-			return err
-		}
-		if err = s.recordUpdate(ctx, tx, &was, u); err != nil {
-			return err
-		}
-		return s.keepAnAdministrator(ctx, tx, u)
+		return nil
 	})
 	if fault.Is(err, fault.Conflict) {
 		return nil, fault.New(fault.Conflict, "Another user has that login or external id.")
 	}
-	return u, err
+	return users, err
+}
+
+func (s *Service) updateOne(ctx context.Context, tx *store.Tx, id int64, change *UserUpdate, hash string) (*User, error) {
+	u, err := userWhere(ctx, tx, `u.id = $1`, id)
+	if err != nil {
+		return nil, err
+	}
+	was := *u
+	if hash != "" {
+		u.passwordHash = hash
+	}
+	if err = change.apply(u); err != nil {
+		return nil, err
+	}
+	if err = s.belongs(ctx, tx, value(change.TenantID), value(change.PrimaryGroupID)); err != nil {
+		return nil, err
+	}
+	if err = s.save(ctx, tx, u); err != nil {
+		return nil, err
+	}
+	if err = s.endOld(ctx, tx, u, u.Status != was.Status, hash != ""); err != nil {
+		return nil, err
+	}
+	if err = s.recordUpdate(ctx, tx, &was, u); err != nil {
+		return nil, err
+	}
+	return u, s.keepAnAdministrator(ctx, tx, u)
+}
+
+func value[T any](p *T) (v T) {
+	if p != nil {
+		v = *p
+	}
+	return v
+}
+
+// belongs refuses a tenant and a first group that do not exist; 0 means none.
+func (s *Service) belongs(ctx context.Context, tx *store.Tx, tenantID, groupID int64) error {
+	if tenantID != 0 {
+		if _, err := tenantByID(ctx, tx, tenantID); err != nil {
+			return err
+		}
+	}
+	if groupID == 0 {
+		return nil
+	}
+	_, err := groupByID(ctx, tx, groupID)
+	return err
 }
 
 // recordUpdate writes a line for each kind of change: his status, his password, and
@@ -155,7 +207,8 @@ func (s *Service) recordUpdate(ctx context.Context, tx *store.Tx, was, is *User)
 		name    string
 		another bool
 	}{{"login", was.Email != is.Email}, {"first_name", was.FirstName != is.FirstName}, {"last_name", was.LastName != is.LastName},
-		{"external_id", was.ExternalID != is.ExternalID}, {"company", was.Company != is.Company}, {"tenant_id", was.TenantID != is.TenantID}} {
+		{"external_id", was.ExternalID != is.ExternalID}, {"company", was.Company != is.Company}, {"tenant_id", was.TenantID != is.TenantID},
+		{"primary_group_id", was.PrimaryGroupID != is.PrimaryGroupID}, {"account_type", was.AccountType != is.AccountType}} {
 		if field.another {
 			changed = append(changed, field.name)
 		}
@@ -202,22 +255,26 @@ func (c *UserUpdate) apply(u *User) error {
 	set(&u.ExternalID, c.ExternalID)
 	set(&u.Company, c.Company)
 	set(&u.Status, c.Status)
+	set(&u.AccountType, c.AccountType)
 	if c.TenantID != nil {
 		u.TenantID = *c.TenantID
+	}
+	if c.PrimaryGroupID != nil {
+		u.PrimaryGroupID = *c.PrimaryGroupID
 	}
 	if u.Status != Active && u.Status != Inactive {
 		return fault.New(fault.Invalid, "the status must be active or inactive")
 	}
-	n := NewUser{Email: u.Email, FirstName: u.FirstName, LastName: u.LastName, ExternalID: u.ExternalID, Company: u.Company}
+	n := NewUser{Email: u.Email, FirstName: u.FirstName, LastName: u.LastName, ExternalID: u.ExternalID, Company: u.Company, AccountType: u.AccountType}
 	return n.check()
 }
 
 func (s *Service) save(ctx context.Context, tx *store.Tx, u *User) error {
 	tx.AfterCommit(s.strangers.forget)
 	_, err := tx.Exec(ctx, `UPDATE users SET email = $1, email_folded = $2, first_name = $3, last_name = $4, external_id = $5,
-		company = $6, tenant_id = $7, status = $8, password_hash = $9, updated_at = $10 WHERE id = $11`,
+		company = $6, tenant_id = $7, status = $8, password_hash = $9, account_type = $10, primary_group_id = $11, updated_at = $12 WHERE id = $13`,
 		u.Email, fold(u.Email), u.FirstName, u.LastName, orNull(u.ExternalID), u.Company, orNullNumber(u.TenantID), u.Status,
-		u.passwordHash, store.Millis(s.cfg.Now()), u.ID)
+		u.passwordHash, u.AccountType, orNullNumber(u.PrimaryGroupID), store.Millis(s.cfg.Now()), u.ID)
 	u.LastUpdate = s.cfg.Now().UTC()
 	return err
 }
