@@ -68,6 +68,8 @@ type BearerConfig struct {
 	// request; "process" is each process for itself. security.oauth2.dpop.memory.
 	// Empty means shared on PostgreSQL and process on SQLite.
 	DPoPMemory string
+	// SignIn lets people sign in at another authorization server.
+	SignIn SignInConfig
 	// BasicAuth says whether HTTP Basic works; nil means exactly when Enabled is
 	// false. security.oauth2.basicAuth.enabled.
 	BasicAuth *bool
@@ -157,6 +159,7 @@ func (c Config) validateBearer(p *problems) {
 	if b.CheckToken != "" {
 		b.validateCheckToken(p)
 	}
+	b.validateSignIn(p)
 	b.validateJWT(p)
 	b.validateOverride(p)
 	const key = "security.oauth2.revocations."

@@ -50,6 +50,9 @@ func LoadConfig(o LoadOptions) (cfg Config, warnings []string, err error) {
 	l.flags(o.Set)
 	cfg = DefaultConfig()
 	l.apply(&cfg)
+	if cfg.Bearer.SignIn.half() {
+		l.warnings = append(l.warnings, "security.oauth2.client: people sign in at another server only when userAuthorizationUri, accessTokenUri and userInfoUri are all set")
+	}
 	l.problems = append(l.problems, cfg.Validate())
 	return cfg, l.warnings, errors.Join(l.problems...)
 }

@@ -199,8 +199,12 @@ func (s *Server) openRooms(ctx context.Context) (err error) {
 		return err
 	}
 	s.audit = audit.New(s.db, s.log, s.now)
+	elsewhere, err := s.cfg.elsewhere()
+	if err != nil {
+		return err
+	}
 	s.users = identity.New(s.db, s.pages, identity.Config{
-		Audit:         s.audit,
+		Audit: s.audit, Elsewhere: elsewhere,
 		UseExternalID: s.cfg.Users.UseExternalID, CaseSensitive: s.cfg.Users.CaseSensitive, SessionTTL: s.cfg.SessionTTL,
 		CreateUsers: s.cfg.Users.Create, GroupsClaim: s.cfg.Users.GroupsClaim, ServiceUser: s.cfg.Users.ServiceUser,
 		PasswordConcurrency: s.cfg.PasswordConcurrency, CheapPasswords: s.cheap, Guard: s.guard, Secure: secure, Log: s.log, Now: s.now,
@@ -363,7 +367,7 @@ func (s *Server) routes() http.Handler {
 		mux.Handle(revocationsPath, s.told)
 	}
 	if s.AuthServer != nil {
-		for _, path := range []string{"/oauth/", "/login", "/logout", "/device", "/.well-known/"} {
+		for _, path := range []string{"/oauth/", "/login", "/login/", "/logout", "/device", "/.well-known/"} {
 			mux.Handle(path, s.AuthServer)
 		}
 		// APS's documentation calls these two without /oauth before them.

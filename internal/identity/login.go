@@ -13,6 +13,10 @@ import (
 func (s *Service) Register(mux *http.ServeMux) {
 	mux.HandleFunc("GET /login", s.showLogin)
 	mux.HandleFunc("POST /login", s.login)
+	if s.cfg.Elsewhere != nil {
+		mux.HandleFunc("GET /login/elsewhere", s.leave)
+		mux.HandleFunc("GET "+ElsewhereCallback, s.comeBack)
+	}
 	mux.HandleFunc("GET /logout", s.showLogout)
 	mux.HandleFunc("POST /logout", s.logout)
 }
@@ -47,7 +51,7 @@ func local(next string) string {
 
 func (s *Service) showLogin(w http.ResponseWriter, r *http.Request) {
 	next := local(r.URL.Query().Get("next"))
-	s.pages.Write(w, r, http.StatusOK, page.Login{Client: s.purpose(r, next), Next: next, Email: cut(r.URL.Query().Get("login_hint"), maxText)})
+	s.pages.Write(w, r, http.StatusOK, s.loginView(r, page.Login{Next: next, Email: r.URL.Query().Get("login_hint")}))
 }
 
 func (s *Service) purpose(r *http.Request, next string) string {
@@ -70,10 +74,9 @@ func (s *Service) login(w http.ResponseWriter, r *http.Request) {
 	}
 	switch {
 	case fault.Is(err, fault.Unauthorized):
-		s.pages.Write(w, r, http.StatusOK, page.Login{Client: s.purpose(r, next), Next: next, Email: cut(email, maxText),
-			Message: "The e-mail address or the password is wrong. Please try again."})
+		s.pages.Write(w, r, http.StatusOK, s.loginView(r, page.Login{Next: next, Email: email, Message: "The e-mail address or the password is wrong. Please try again."}))
 	case fault.Is(err, fault.TooMany):
-		s.pages.Slow(w, r, err, page.Login{Client: s.purpose(r, next), Next: next, Email: cut(email, maxText), Message: fault.Message(err)})
+		s.pages.Slow(w, r, err, s.loginView(r, page.Login{Next: next, Email: email, Message: fault.Message(err)}))
 	case err != nil:
 		s.pages.Fault(w, r, err)
 	default:

@@ -39,6 +39,8 @@ type Config struct {
 	Guard *throttle.Guard
 	// Secure is true when browsers reach the server by https.
 	Secure bool
+	// Elsewhere is another server at which people may sign in; nil: there is none.
+	Elsewhere *Elsewhere
 	// Purpose tells the login page which application sends the user; nil means
 	// that it is not told.
 	Purpose func(ctx context.Context, next string) string

@@ -21,9 +21,21 @@ type Session struct {
 	User     *User
 	AuthTime time.Time
 
+	// AMR is how the user was recognised (RFC 8176); empty: another server has done it,
+	// and did not say.
+	AMR []string
+
 	hash []byte
 	id   string
 }
+
+// A signInWay is how somebody signed in: what his session says of it, and the record.
+type signInWay struct{ amr, by string }
+
+var (
+	passwordSignIn  = signInWay{amr: "pwd", by: "page"}
+	elsewhereSignIn = signInWay{by: "elsewhere"}
+)
 
 // State is the session's public id. It tells nothing about its cookie, and stays
 // when the same user signs in again in the same browser.
@@ -68,8 +80,9 @@ func (s *Service) Session(r *http.Request) (*Session, error) {
 		return nil, nil
 	}
 	session := &Session{User: &User{}, hash: digest(c.Value)}
-	dest := append(session.User.Columns(), store.Time(&session.AuthTime), &session.id)
-	err = s.db.QueryRow(r.Context(), dest, `SELECT `+UserColumns+`, s.auth_at, s.sid FROM sessions s JOIN users u ON u.id = s.user_id
+	var amr string
+	dest := append(session.User.Columns(), store.Time(&session.AuthTime), &session.id, &amr)
+	err = s.db.QueryRow(r.Context(), dest, `SELECT `+UserColumns+`, s.auth_at, s.sid, s.amr FROM sessions s JOIN users u ON u.id = s.user_id
 		WHERE s.hash = $1 AND s.expires_at > $2`, session.hash, store.Millis(s.cfg.Now()))
 	if errors.Is(err, store.ErrNoRow) || (err == nil && !session.User.Active()) {
 		return nil, nil
@@ -77,12 +90,18 @@ func (s *Service) Session(r *http.Request) (*Session, error) {
 	if err != nil {
 		return nil, err
 	}
+	session.AMR = strings.Fields(amr)
 	return session, nil
 }
 
-// StartSession signs the browser in under a new cookie and ends the session it
-// had; the public id stays when that was the same user's.
+// StartSession signs the browser in by a password that was checked.
 func (s *Service) StartSession(w http.ResponseWriter, r *http.Request, u *User) error {
+	return s.startSession(w, r, u, passwordSignIn)
+}
+
+// startSession signs the browser in under a new cookie and ends the session it
+// had; the public id stays when that was the same user's.
+func (s *Service) startSession(w http.ResponseWriter, r *http.Request, u *User, way signInWay) error {
 	value := rand.Text() + rand.Text()
 	now := s.cfg.Now()
 	err := s.db.Write(r.Context(), func(tx *store.Tx) error {
@@ -91,12 +110,12 @@ func (s *Service) StartSession(w http.ResponseWriter, r *http.Request, u *User) 
 			return err
 		}
 		_, err = tx.Exec(r.Context(), `INSERT INTO sessions (hash, sid, user_id, auth_at, amr, address, agent, expires_at)
-			VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`, digest(value), id, u.ID, store.Millis(now), "pwd", origin.Text(r.Context()),
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`, digest(value), id, u.ID, store.Millis(now), way.amr, origin.Text(r.Context()),
 			cut(r.UserAgent(), maxText), store.Millis(now.Add(s.cfg.SessionTTL)))
 		if err != nil {
 			return err
 		}
-		return s.cfg.Audit.Write(r.Context(), tx, audit.Event{Name: "sign_in", Actor: audit.User(u.ID), ActorName: u.Email, Details: audit.Details{"by": "page"}})
+		return s.cfg.Audit.Write(r.Context(), tx, audit.Event{Name: "sign_in", Actor: audit.User(u.ID), ActorName: u.Email, Details: audit.Details{"by": way.by}})
 	})
 	if err != nil {
 		return err

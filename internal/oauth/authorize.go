@@ -322,7 +322,7 @@ func (s *Service) issueAnswer(ctx context.Context, v *visit) (url.Values, error)
 		return nil, err
 	}
 	g.nonce, g.authTime, g.session = req.Nonce, v.session.AuthTime, v.session.State()
-	g.context = grantContext{ACR: passwordACR, AMR: []string{"pwd"}, Claims: req.Claims, Resources: req.Resources, Details: req.Details, Key: req.Key}
+	g.context = grantContext{ACR: acrOf(v.session), AMR: v.session.AMR, Claims: req.Claims, Resources: req.Resources, Details: req.Details, Key: req.Key}
 	values := url.Values{}
 	var inserts []func(*store.Tx) error
 	if kind == AuthorizationCode {

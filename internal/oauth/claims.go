@@ -3,11 +3,21 @@ package oauth
 import (
 	"encoding/json"
 	"slices"
+
+	"github.com/sluicehq/sluice/internal/identity"
 )
 
 // passwordACR is the authentication context class of a sign-in by password: one
 // factor. It is the only one this server has.
 const passwordACR = "1"
+
+// acrOf is the class of a session's sign-in; empty when another server has seen to it.
+func acrOf(session *identity.Session) string {
+	if slices.Contains(session.AMR, "pwd") {
+		return passwordACR
+	}
+	return ""
+}
 
 // claimsRequest is the claims parameter (OpenID Connect Core §5.5).
 type claimsRequest struct {

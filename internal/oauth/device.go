@@ -226,7 +226,7 @@ func (s *Service) allowDevice(w http.ResponseWriter, r *http.Request, v *visit) 
 		return
 	}
 	g.authTime, g.session = v.session.AuthTime, v.session.State()
-	g.context = grantContext{ACR: passwordACR, AMR: []string{"pwd"}, Resources: v.request.Resources, Details: v.request.Details}
+	g.context = grantContext{ACR: acrOf(v.session), AMR: v.session.AMR, Resources: v.request.Resources, Details: v.request.Details}
 	err = s.settleDevice(ctx, v, deviceApproved, g)
 	if err != nil {
 		s.pages.Fault(w, r, err)

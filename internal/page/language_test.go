@@ -63,7 +63,7 @@ func wanted(t *testing.T) map[string]bool {
 			found[text] = true
 		}
 	}
-	for _, name := range []string{"csrf.go", "../identity/login.go", "../identity/password.go", "../oauth/authorize.go", "../oauth/client.go", "../oauth/device.go",
+	for _, name := range []string{"csrf.go", "../identity/login.go", "../identity/elsewhere.go", "../identity/password.go", "../oauth/authorize.go", "../oauth/client.go", "../oauth/device.go",
 		"../oauth/logout.go", "../oauth/respond.go", "../throttle/memory.go", "../../sluice.go"} {
 		file, err := parser.ParseFile(token.NewFileSet(), name, nil, 0)
 		if err != nil {

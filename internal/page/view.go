@@ -6,6 +6,9 @@ type Login struct {
 	Email   string // filled in again after a mistake
 	Message string // what went wrong; empty at first
 	Next    string // the local address to go on to
+	// Elsewhere is another server at which the user may sign in, by ElsewhereURL; empty:
+	// there is none.
+	Elsewhere, ElsewhereURL string
 }
 
 // ScopeText is one thing an application asks for, in words; without words its name
