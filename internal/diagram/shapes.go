@@ -239,17 +239,17 @@ func (d *drawing) band(s *bpmn.Shape, width float64, p pen) {
 	default:
 		d.line([]bpmn.Point{{X: r.X, Y: r.Y + width}, {X: r.X + r.Width, Y: r.Y + width}}, p)
 	}
-	lines := wrap(s.Name, room-8, fontSize, 1)
+	lines, size := fit(s.Name, room-4, width)
 	if len(lines) == 0 {
 		return
 	}
 	if s.Horizontal {
 		d.start("g", attrs{"transform", "rotate(-90 " + number(x) + " " + number(y) + ")"})
-		d.text(lines, x, y, fontSize, middle, ink, false)
+		d.text(lines, x, y, size, middle, ink, false)
 		d.end("g")
 		return
 	}
-	d.text(lines, x, y, fontSize, middle, ink, false)
+	d.text(lines, x, y, size, middle, ink, false)
 }
 
 // store is a cylinder.
@@ -299,6 +299,8 @@ func (d *drawing) free(s *bpmn.Shape, box bpmn.Rect) bpmn.Rect {
 	switch {
 	case !met.below:
 		box.Y = below
+	case s.Type == "boundaryEvent": // above is its activity
+		box.X, box.Y = s.Bounds.X+s.Bounds.Width*0.75, s.Bounds.Y+s.Bounds.Height*0.75
 	case !met.above:
 		box.Y = above
 	default:
