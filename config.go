@@ -225,6 +225,14 @@ type OAuthConfig struct {
 	// without an initial access token. sluice.insecure-open-registration. Default
 	// false.
 	InsecureOpenRegistration bool
+	// OpenRegistrations is how many clients may be registered without a token within 24
+	// hours; more are answered 429. sluice.oauth.open-registrations-per-day. Default
+	// 100; 0 sets no bound.
+	OpenRegistrations int
+	// ScopeTexts says on the consent page what the operator's own scopes allow: by scope
+	// and language (en, de, es, fr; "" for all others).
+	// sluice.scope.NAME.description, sluice.scope.NAME.description.de.
+	ScopeTexts map[string]map[string]string
 	// InsecureLoopbackFetch lets it fetch from this very machine, by http too. Who
 	// may register clients can make the server call what listens there.
 	// sluice.insecure-loopback-fetch. Default false.
@@ -312,7 +320,7 @@ func DefaultConfig() Config {
 			CodeTTL: time.Minute, AccessTTL: time.Hour, RefreshTTL: 720 * time.Hour, RefreshGrace: 10 * time.Second,
 			RequestTTL: 30 * time.Minute, SigningAlg: "RS256", KeyRotation: 90 * 24 * time.Hour, KeyOverlap: 24 * time.Hour,
 			PushedTTL: 90 * time.Second, DeviceTTL: 10 * time.Minute,
-			RefreshWithoutClientID: true, UserinfoWithoutOpenID: true, BasicWithoutColon: true, IgnorePublicClientSecret: true,
+			OpenRegistrations: 100, RefreshWithoutClientID: true, UserinfoWithoutOpenID: true, BasicWithoutColon: true, IgnorePublicClientSecret: true,
 			CORSClientOrigins: true, IgnoreBearerAtToken: true,
 		},
 		Audit:  AuditConfig{Tokens: oauth.AuditPeople, Retention: 90 * 24 * time.Hour},

@@ -226,6 +226,21 @@ func TestUnknownVariablesOfTheEnvironmentAreAWarning(t *testing.T) {
 	}
 }
 
+// What an operator's own scopes allow is read by scope and language.
+func TestScopesAreDescribed(t *testing.T) {
+	t.Parallel()
+	cfg, _, err := sluice.LoadConfig(sluice.LoadOptions{Dir: t.TempDir(), Set: []string{"sluice.scope.orders:read.description=See your orders",
+		"sluice.scope.orders:read.description.de=Ihre Bestellungen sehen", "sluice.scope.a.b.description=Do a.b"}})
+	if got := fmt.Sprint(cfg.OAuth.ScopeTexts); err != nil || got != "map[a.b:map[:Do a.b] orders:read:map[:See your orders de:Ihre Bestellungen sehen]]" {
+		t.Errorf("%s %v", got, err)
+	}
+	for _, wrong := range []string{"sluice.scope.x.description.xx=A", "sluice.scope.x=A", "sluice.scope.description=A", "sluice.scope.x.description=", "sluice.scope.x.description=" + strings.Repeat("A", 201), "sluice.scope.x.title=A"} {
+		if _, _, err := sluice.LoadConfig(sluice.LoadOptions{Dir: t.TempDir(), Set: []string{wrong}}); err == nil {
+			t.Errorf("%.60s is taken", wrong)
+		}
+	}
+}
+
 // docs/configuration.md names every key, and no other of ours.
 func TestTheDocumentationNamesEveryKey(t *testing.T) {
 	t.Parallel()

@@ -25,7 +25,7 @@ func newAbroad(t *testing.T, options ...sluicetest.Option) abroad {
 	here := newServer(t, append([]sluicetest.Option{sluicetest.User(piggy, password), sluicetest.Config(func(c *sluice.Config) {
 		c.Bearer.ClientID, c.Bearer.ClientSecret = "here", "a secret"
 		c.Bearer.SignIn = sluice.SignInConfig{AuthorizationURL: there.URL + "/oauth/authorize", TokenURL: there.URL + "/oauth/token",
-			UserInfoURL: there.URL + "/oauth/userinfo", Scopes: []string{"openid"}, Title: "The Studio"}
+			UserInfoURL: there.URL + "/oauth/userinfo", Issuer: there.URL, Scopes: []string{"openid"}, Title: "The Studio"}
 	})}, options...)...)
 	_, err := there.Admin.CreateClient(t.Context(), sluice.NewClient{Secret: "a secret", Client: sluice.Client{ID: "here", GrantTypes: []string{"authorization_code"},
 		RedirectURIs: []string{here.URL + "/login/elsewhere/callback"}, Scopes: []string{"openid"}, SkipConsent: true}})
@@ -54,6 +54,8 @@ func (a abroad) signIn(t *testing.T, b *sluicetest.Browser, next, user string) *
 }
 
 // A user of the other server signs in here, and an application here gets him.
+//
+// Requirement R056, RFC 6749 §5.1 MUST: a client of ours skips members of a token answer that it does not know
 func TestSigningInElsewhere(t *testing.T) {
 	t.Parallel()
 	a := newAbroad(t)
@@ -89,6 +91,7 @@ func TestSigningInElsewhere(t *testing.T) {
 // Nobody gets in whom the other server does not name, who has no account here, or who
 // brings somebody else's answer; and nobody is sent to another site.
 //
+// Requirement R202, RFC 9207 §2.4 MUST: a client of ours refuses an answer of another issuer
 // Dex CVE-2022-39222: a sign-in elsewhere is finished by the browser that began it.
 func TestSigningInElsewhereIsRefused(t *testing.T) {
 	t.Parallel()
@@ -109,6 +112,8 @@ func TestSigningInElsewhereIsRefused(t *testing.T) {
 		"another state":         {kermit, with("state", "x"), 400, "another browser"},
 		"no state":              {kermit, with("state", ""), 400, "another browser"},
 		"an unknown code":       {kermit, with("code", "slc_ac_unknown"), 200, "did not sign you in"},
+		"another issuer":        {kermit, with("iss", "https://id.example.com"), 200, "did not sign you in"},
+		"no issuer":             {kermit, with("iss", ""), 200, "did not sign you in"},
 		"no code":               {kermit, with("code", ""), 200, "did not sign you in"},
 		"an error, not to show": {kermit, with("error", "<b>access_denied"), 200, "did not sign you in"},
 	} {
@@ -130,7 +135,7 @@ func TestSigningInElsewhereIsRefused(t *testing.T) {
 		t.Errorf("sent to %v, at %s", away, b.At)
 	}
 	failures, _, err := a.here.Admin.Audit(t.Context(), sluice.AuditQuery{Event: "sign_in", Outcome: "failure"})
-	if err != nil || len(failures) != 5 || !slices.ContainsFunc(failures, func(e sluice.AuditEvent) bool { return e.Details["reason"] == "no active user here" }) {
+	if err != nil || len(failures) != 7 || !slices.ContainsFunc(failures, func(e sluice.AuditEvent) bool { return e.Details["reason"] == "no active user here" }) {
 		t.Errorf("%d failures in the record: %+v %v", len(failures), failures, err)
 	}
 }

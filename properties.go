@@ -11,6 +11,8 @@ import (
 	"strings"
 
 	"github.com/magiconair/properties"
+
+	"github.com/sluicehq/sluice/internal/page"
 )
 
 // LoadOptions says where settings come from.
@@ -167,6 +169,8 @@ func (l *loader) apply(cfg *Config) {
 			l.route(routes, s)
 		case strings.HasPrefix(strings.ToLower(s.name), grantPrefix):
 			l.grant(grants, s)
+		case strings.HasPrefix(strings.ToLower(s.name), scopePrefix):
+			l.scope(&cfg.OAuth, s)
 		case isOurs(s.name):
 			l.problem("%s: %s is no setting of Sluice%s", s.source, s.name, suggestion(s.name))
 		}
@@ -176,6 +180,37 @@ func (l *loader) apply(cfg *Config) {
 		cfg.OAuth.Grants = append(cfg.OAuth.Grants, *grants[name])
 	}
 }
+
+// scopePrefix is the namespace of what the operator's own scopes allow.
+const scopePrefix = "sluice.scope."
+
+// scope reads one sentence about one scope: sluice.scope.orders:read.description.de. A
+// scope's name may have dots itself.
+func (l *loader) scope(o *OAuthConfig, s setting) {
+	value, err := l.expand(s.value, nil)
+	name, language, described := strings.Cut(s.name[len(scopePrefix):]+".", ".description.")
+	language = strings.TrimSuffix(language, ".")
+	known := language == "" || slices.Contains(page.Languages, language)
+	switch {
+	case err != nil:
+		l.problem("%s: %s: %w", s.source, s.name, err)
+	case name == "" || !described || !known:
+		l.problem("%s: %s is no setting of a scope (description, or description with one of %s)", s.source, s.name, strings.Join(page.Languages, ", "))
+	case value == "" || len(value) > maxScopeText:
+		l.problem("%s: %s must be a sentence of at most %d bytes", s.source, s.name, maxScopeText)
+	default:
+		if o.ScopeTexts == nil {
+			o.ScopeTexts = map[string]map[string]string{}
+		}
+		if o.ScopeTexts[name] == nil {
+			o.ScopeTexts[name] = map[string]string{}
+		}
+		o.ScopeTexts[name][language] = value
+	}
+}
+
+// maxScopeText bounds what a scope is said to allow, in bytes.
+const maxScopeText = 200
 
 // grantPrefix is the namespace of the operator's own grants.
 const grantPrefix = "sluice.oauth.grants."

@@ -32,32 +32,55 @@ func Run(ctx context.Context, cfg Config, prepare func(context.Context, *Server)
 	if err != nil {
 		return err
 	}
-	listener, err := listen(ctx, cfg)
+	listeners, err := listenAll(ctx, cfg)
 	if err != nil {
 		return errors.Join(fmt.Errorf("listening: %w", err), s.Close())
 	}
 	if prepare != nil {
 		if err := prepare(ctx, s); err != nil {
-			return errors.Join(err, listener.Close(), s.Close())
+			return errors.Join(err, closeAll(listeners), s.Close())
 		}
 	}
-	return errors.Join(s.serve(ctx, listener), s.Close())
+	return errors.Join(s.serve(ctx, listeners...), s.Close())
 }
 
-// listen takes the address, with TLS when there is a certificate.
-func listen(ctx context.Context, cfg Config) (net.Listener, error) {
-	settings, err := cfg.TLS.listener()
+// listenAll takes every address: where there is a second one, that one alone asks for
+// certificates.
+func listenAll(ctx context.Context, cfg Config) ([]net.Listener, error) {
+	t := cfg.TLS
+	first, err := listen(ctx, cfg.Addr, t, t.ClientCertificates && t.ClientCertificatesAddr == "")
+	if err != nil || t.ClientCertificatesAddr == "" {
+		return []net.Listener{first}, err
+	}
+	second, err := listen(ctx, t.ClientCertificatesAddr, t, true)
+	if err != nil {
+		return nil, errors.Join(err, first.Close())
+	}
+	return []net.Listener{first, second}, nil
+}
+
+func closeAll(listeners []net.Listener) error {
+	var errs []error
+	for _, l := range listeners {
+		errs = append(errs, l.Close())
+	}
+	return errors.Join(errs...)
+}
+
+// listen takes an address, with TLS when there is a certificate.
+func listen(ctx context.Context, addr string, t TLSConfig, asks bool) (net.Listener, error) {
+	settings, err := t.listener(asks)
 	if err != nil {
 		return nil, err
 	}
-	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", cfg.Addr)
+	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", addr)
 	if err == nil && settings != nil {
 		listener = tls.NewListener(listener, settings)
 	}
 	return listener, err
 }
 
-func (s *Server) serve(ctx context.Context, listener net.Listener) error {
+func (s *Server) serve(ctx context.Context, listeners ...net.Listener) error {
 	server := &http.Server{
 		Handler: s.Handler(), ReadHeaderTimeout: headTimeout, ReadTimeout: readTimeout, WriteTimeout: writeTimeout,
 		IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeader,
@@ -65,11 +88,14 @@ func (s *Server) serve(ctx context.Context, listener net.Listener) error {
 	background, stop := context.WithCancel(ctx)
 	var loops sync.WaitGroup
 	loops.Go(func() { s.Background(background) })
-	failed := make(chan error, 1)
-	go func() { failed <- server.Serve(listener) }()
+	failed := make(chan error, len(listeners))
+	for _, l := range listeners {
+		go func() { failed <- server.Serve(l) }()
+	}
 	var err error
 	select {
 	case err = <-failed:
+		err = errors.Join(err, server.Close()) // the other address, when there is one
 	case <-ctx.Done():
 		s.log.Info("stopping: requests in flight may end")
 		wait, cancel := context.WithTimeout(context.Background(), s.cfg.ShutdownTimeout)

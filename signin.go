@@ -24,6 +24,10 @@ type SignInConfig struct {
 	// Scopes are asked for, with commas. security.oauth2.client.scope. Empty asks for
 	// none, which gives what the client is registered for there.
 	Scopes []string
+	// Issuer is the "iss" that its answers must have (RFC 9207 §2.4).
+	// security.oauth2.client.issuer. Empty does not look at it: old servers send none,
+	// and there is no second server here that one could be taken for.
+	Issuer string
 	// Title is what the login page calls that server. sluice.sign-in.title. Empty means
 	// the host of AuthorizationURL.
 	Title string
@@ -66,7 +70,7 @@ func (c Config) elsewhere() (*identity.Elsewhere, error) {
 	if b.ClientSecret == "" {
 		style = oauth2.AuthStyleInParams // a public client names itself
 	}
-	e := &identity.Elsewhere{Title: b.SignIn.Title, OAuth: oauth2.Config{ClientID: b.ClientID, ClientSecret: b.ClientSecret, Scopes: b.SignIn.Scopes,
+	e := &identity.Elsewhere{Title: b.SignIn.Title, Issuer: b.SignIn.Issuer, OAuth: oauth2.Config{ClientID: b.ClientID, ClientSecret: b.ClientSecret, Scopes: b.SignIn.Scopes,
 		RedirectURL: here.Scheme + "://" + here.Host + identity.ElsewhereCallback,
 		Endpoint:    oauth2.Endpoint{AuthURL: b.SignIn.AuthorizationURL, TokenURL: b.SignIn.TokenURL, AuthStyle: style}}}
 	if e.Title == "" {

@@ -239,7 +239,7 @@ func (s *Server) openRooms(ctx context.Context) (err error) {
 		RequestTTL: o.RequestTTL, RefreshGrace: o.RefreshGrace, JWT: o.JWT, QueryParameters: o.TokenParametersInQuery, UserinfoWithoutOpenID: o.UserinfoWithoutOpenID,
 		RefreshWithoutClientID: o.RefreshWithoutClientID, BasicWithoutColon: o.BasicWithoutColon,
 		IgnorePublicSecret: o.IgnorePublicClientSecret, PasswordError401: o.PasswordError401, LogoutRedirectURI: o.LogoutRedirectURI,
-		IgnoreBearer: o.IgnoreBearerAtToken, FragmentURIs: o.FragmentRedirectURIs, RevocationReceivers: o.RevocationReceivers, OpenRegistration: o.InsecureOpenRegistration, PrivateHosts: o.FetchPrivateHosts, LoopbackFetch: o.InsecureLoopbackFetch,
+		IgnoreBearer: o.IgnoreBearerAtToken, FragmentURIs: o.FragmentRedirectURIs, RevocationReceivers: o.RevocationReceivers, OpenRegistration: o.InsecureOpenRegistration, OpenRegistrations: o.OpenRegistrations, ScopeTexts: o.ScopeTexts, CertificateURL: s.cfg.TLS.ClientCertificatesURL, PrivateHosts: o.FetchPrivateHosts, LoopbackFetch: o.InsecureLoopbackFetch,
 		Guard: s.guard, Secure: secure, Log: s.log, Now: s.now,
 	})
 	return err

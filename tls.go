@@ -6,7 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"os"
+	"strings"
 
 	"github.com/sluicehq/sluice/bearer"
 	"github.com/sluicehq/sluice/internal/origin"
@@ -21,6 +23,14 @@ type TLSConfig struct {
 	// ClientCertificates asks callers for a certificate; none is needed to connect.
 	// sluice.tls.client-certificates. Default false.
 	ClientCertificates bool
+	// ClientCertificatesAddr is a second address to listen on, which alone asks for
+	// certificates then: browsers that come to Config.Addr show nobody a choice of them.
+	// sluice.tls.client-certificates-addr. Default none.
+	ClientCertificatesAddr string
+	// ClientCertificatesURL is how clients reach it, or a proxy that asks for
+	// certificates; the metadata tells them (RFC 8705 §5).
+	// sluice.tls.client-certificates-url. Default none.
+	ClientCertificatesURL string
 	// ClientCA is a PEM file of the authorities that sign the certificates of clients
 	// registered for tls_client_auth. sluice.tls.client-ca. Default none.
 	ClientCA string
@@ -34,16 +44,31 @@ func (c Config) validateTLS(p *problems) {
 	t := c.TLS
 	p.add((t.Certificate == "") != (t.Key == ""), "sluice.tls.certificate", "it and sluice.tls.key go together")
 	p.add(t.ClientCertificates && t.Certificate == "", "sluice.tls.client-certificates", "only a server with sluice.tls.certificate can ask for certificates")
+	t.validateOwnAddress(p)
 	p.add(t.ClientCertificateHeader != "" && len(c.TrustedProxies) == 0, "sluice.tls.client-certificate-header",
 		"sluice.trusted-proxies is needed with it: from others than known proxies the header proves nothing")
 	_, err := origin.Prefixes(c.TrustedProxies)
 	p.add(err != nil, "sluice.trusted-proxies", "%v", err)
 	if t.Certificate != "" && t.Key != "" {
-		_, err := t.listener()
+		_, err := t.listener(t.ClientCertificates)
 		p.add(err != nil, "sluice.tls.certificate", "%v", err)
 	}
 	_, err = t.authorities()
 	p.add(err != nil, "sluice.tls.client-ca", "%v", err)
+}
+
+// validateOwnAddress checks where certificates alone are asked for.
+func (t TLSConfig) validateOwnAddress(p *problems) {
+	p.add(t.ClientCertificatesAddr != "" && !t.ClientCertificates, "sluice.tls.client-certificates-addr", "sluice.tls.client-certificates is needed with it")
+	p.add(t.ClientCertificatesAddr != "" && t.ClientCertificatesURL == "", "sluice.tls.client-certificates-url",
+		"it is needed with sluice.tls.client-certificates-addr: else no client knows where to call")
+	if t.ClientCertificatesURL == "" {
+		return
+	}
+	u, err := url.Parse(t.ClientCertificatesURL)
+	p.add(err != nil || u.Scheme != "https" || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" || strings.HasSuffix(t.ClientCertificatesURL, "/"),
+		"sluice.tls.client-certificates-url", "it must be https without query, fragment or slash at the end")
+	p.add(!t.ClientCertificates && t.ClientCertificateHeader == "", "sluice.tls.client-certificates-url", "nobody asks for certificates")
 }
 
 // certificates says where callers' certificates are found.
@@ -56,7 +81,7 @@ func (c Config) certificates() bearer.CertificateConfig {
 
 // listener returns what the server speaks TLS with; nil means that it does not. Who
 // signed a caller's certificate is looked at where it matters, not when he connects.
-func (t TLSConfig) listener() (*tls.Config, error) {
+func (t TLSConfig) listener(asks bool) (*tls.Config, error) {
 	if t.Certificate == "" {
 		return nil, nil
 	}
@@ -65,7 +90,7 @@ func (t TLSConfig) listener() (*tls.Config, error) {
 		return nil, fmt.Errorf("reading the certificate and its key: %w", err)
 	}
 	settings := &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12, NextProtos: []string{"h2", "http/1.1"}}
-	if t.ClientCertificates {
+	if asks {
 		settings.ClientAuth = tls.RequestClientCert
 	}
 	return settings, nil

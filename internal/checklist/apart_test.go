@@ -16,12 +16,8 @@ type exception struct {
 var apart = []exception{
 	{"R012", "RFC 6749", "3.1", "MUST", "an authorization endpoint with a query of its own keeps it", notOffered,
 		"the endpoint's address is the issuer and a fixed path; an issuer with a query is refused at start"},
-	{"R056", "RFC 6749", "5.1", "MUST", "a client of ours skips members of a token answer that it does not know", notOffered,
-		"nothing in Sluice asks a token endpoint for tokens: module and gateway check those that callers bring"},
 	{"R131", "RFC 7662", "4", "SHOULD", "trying out tokens is slowed down", otherwise,
 		"nothing is slowed down: only clients that prove themselves may ask, and a token has 256 random bits; the module remembers refusals, so that a flood of them does not reach the server"},
-	{"R202", "RFC 9207", "2.4", "MUST", "a client of ours refuses an answer of another issuer", notOffered,
-		"Sluice signs nobody in at a foreign server: nothing in it receives authorization answers"},
 	{"R243", "OAuth 2.1", "4.1.1", "MUST", "confidential clients use PKCE too", otherwise,
 		"they may, and then have to; without a challenge their code is bound to their own proof and to the redirection URI, and what is deployed keeps working"},
 	{"R252", "RFC 9728", "3.3", "MUST", "a client of ours compares the resource with the one it asked for", notOffered,

@@ -24,6 +24,8 @@ import (
 type Elsewhere struct {
 	// Title is what the login page calls it.
 	Title string
+	// Issuer must be the "iss" of its answers (RFC 9207 §2.4); empty: it is not looked at.
+	Issuer string
 	// OAuth are its endpoints and what it knows this server as. Its redirect URI ends
 	// with ElsewhereCallback.
 	OAuth oauth2.Config
@@ -127,6 +129,9 @@ func (s *Service) comeBack(w http.ResponseWriter, r *http.Request) {
 // is never shown.
 func (s *Service) vouchedElsewhere(ctx context.Context, query url.Values, verifier string) (*User, error) {
 	refused := fault.New(fault.Unauthorized, "The other server did not sign you in. Please try again.")
+	if issuer := s.cfg.Elsewhere.Issuer; issuer != "" && query.Get("iss") != issuer {
+		return nil, refused
+	}
 	if query.Get("error") != "" || query.Get("code") == "" {
 		return nil, refused
 	}

@@ -155,7 +155,7 @@ func (s *Service) question(v *visit) (view page.Consent, err error) {
 		}
 	}
 	for _, scope := range v.request.Scope {
-		view.Scopes = append(view.Scopes, page.ScopeText{Name: scope, Text: textOf(scope)})
+		view.Scopes = append(view.Scopes, page.ScopeText{Name: scope, Text: textOf(scope), Own: s.cfg.ScopeTexts[scope]})
 	}
 	view.Resources = slices.DeleteFunc(slices.Clone(v.request.Resources), func(r string) bool { return r == s.cfg.Audience })
 	view.Details, err = detailTexts(v.request.Details)
@@ -403,7 +403,7 @@ func (s *Service) implicit(ctx context.Context, v *visit, g *signIn, values url.
 		insert = func(tx *store.Tx) error { return i.insert(ctx, tx) }
 	}
 	if slices.Contains(v.request.ResponseType, "id_token") {
-		idToken, err := s.idToken(i, v.session.User, halves{access: values.Get("access_token"), code: values.Get("code")})
+		idToken, err := s.idToken(i, v.session.User, halves{access: values.Get("access_token"), code: values.Get("code"), state: v.request.State})
 		if err != nil {
 			return nil, err
 		}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/sluicehq/sluice"
+	"github.com/sluicehq/sluice/sluicetest"
 )
 
 func authorize(pairs ...string) string { return "/oauth/authorize?" + form(pairs...).Encode() }
@@ -435,5 +436,32 @@ func TestPagesCannotBeFramedOrForged(t *testing.T) {
 		if a := srv.Post(t, "/login", form("email", kermit, "password", password), headers...); a.Status != 403 || a.Header.Get("Set-Cookie") != "" {
 			t.Errorf("login, %s: %d %s", name, a.Status, a.Header.Get("Set-Cookie"))
 		}
+	}
+}
+
+// An operator's own scopes are told in his words, in the user's language where he has
+// some; the name stays visible, and the metadata lists them.
+func TestScopesOfTheOperatorsOwnAreTold(t *testing.T) {
+	t.Parallel()
+	srv := setup(t, client("shop", "secret", func(c *sluice.Client) { c.Scopes = []string{"orders:read", "orders.write", "read"} }), sluicetest.Config(func(c *sluice.Config) {
+		c.OAuth.ScopeTexts = map[string]map[string]string{"orders:read": {"": "See your orders", "de": "Ihre <b>Bestellungen</b> sehen"}, "read": {"": "Look at it all"}}
+	}))
+	for locale, want := range map[string][]string{
+		"en": {"See your orders <span", "(orders:read)", "Use the permission <code>orders.write</code>", "Look at it all"},
+		"de": {"Ihre &lt;b&gt;Bestellungen&lt;/b&gt; sehen <span", "(orders:read)", "Look at it all"},
+		"fr": {"See your orders <span", "(orders:read)"},
+	} {
+		b := srv.Browser(t)
+		b.Open(t, authorize("client_id", "shop", "response_type", "code", "scope", "orders:read orders.write read", "ui_locales", locale))
+		b.SignIn(t, kermit, password)
+		for _, text := range want {
+			if !contains(b.Page.Body, text) {
+				t.Errorf("%s: no %q in %s", locale, text, b.Page.Body)
+			}
+		}
+	}
+	scopes, _ := srv.Get(t, "/.well-known/openid-configuration").JSON["scopes_supported"].([]any)
+	if len(scopes) != 6 || scopes[4] != "orders:read" || scopes[5] != "read" {
+		t.Errorf("%v", scopes)
 	}
 }

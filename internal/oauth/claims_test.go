@@ -19,7 +19,7 @@ func TestHybridAnswers(t *testing.T) {
 	srv := setup(t, client("codeonly", "secret", func(c *sluice.Client) { c.GrantTypes = []string{"authorization_code"} }),
 		client("narrow", "secret", func(c *sluice.Client) { c.ResponseTypes = []string{"code", "id_token code"} }))
 	for _, types := range []string{"code id_token", "code token", "id_token token code"} {
-		away := srv.Browser(t).Authorize(t, form("client_id", "web", "response_type", types, "scope", "openid read", "nonce", "n"), kermit, password)
+		away := srv.Browser(t).Authorize(t, form("client_id", "web", "response_type", types, "scope", "openid read", "nonce", "n", "state", "a state"), kermit, password)
 		values, err := url.ParseQuery(away.Fragment)
 		if err != nil || away.RawQuery != "" || values.Get("code") == "" || values.Get("iss") != srv.URL {
 			t.Errorf("%s: %s", types, away)
@@ -30,7 +30,7 @@ func TestHybridAnswers(t *testing.T) {
 		}
 		if idToken := values.Get("id_token"); strings.Contains(types, "id_token") {
 			claims := claimsOf(t, idToken)
-			if claims["c_hash"] != halfHash(values.Get("code")) || claims["nonce"] != "n" {
+			if claims["c_hash"] != halfHash(values.Get("code")) || claims["s_hash"] != halfHash("a state") || claims["nonce"] != "n" {
 				t.Errorf("%s: %v", types, claims)
 			}
 			if at := values.Get("access_token"); at != "" && claims["at_hash"] != halfHash(at) {
@@ -40,7 +40,7 @@ func TestHybridAnswers(t *testing.T) {
 			t.Errorf("%s: an id_token", types)
 		}
 		a := srv.PostAs(t, "web", "secret", "/oauth/token", form("grant_type", "authorization_code", "code", values.Get("code")))
-		if a.Status != 200 || claimsOf(t, a.Text("id_token"))["nonce"] != "n" {
+		if a.Status != 200 || claimsOf(t, a.Text("id_token"))["nonce"] != "n" || claimsOf(t, a.Text("id_token"))["s_hash"] != nil {
 			t.Errorf("%s: %d %s", types, a.Status, a.Body)
 		}
 	}

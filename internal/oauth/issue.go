@@ -344,8 +344,9 @@ func (s *Service) claims(i *issue, sub string, audience ...string) jwt.Claims {
 }
 
 // halves are what an id_token vouches for by half of its digest: at_hash and
-// c_hash (OpenID Connect Core §3.3.2.11). Either may be empty.
-type halves struct{ access, code string }
+// c_hash (OpenID Connect Core §3.3.2.11), and s_hash for the state that comes with it
+// (FAPI 1.0 part 2 §5.1). Any may be empty.
+type halves struct{ access, code, state string }
 
 // half is the left half of the digest, as every algorithm of ours has 256 bits.
 func half(secret string) string {
@@ -365,12 +366,13 @@ func (s *Service) idToken(i *issue, user *identity.User, vouched halves) (string
 		Nonce           string           `json:"nonce,omitempty"`
 		AccessTokenHash string           `json:"at_hash,omitempty"`
 		CodeHash        string           `json:"c_hash,omitempty"`
+		StateHash       string           `json:"s_hash,omitempty"`
 		AuthorizedParty string           `json:"azp"`
 		ACR             string           `json:"acr,omitempty"`
 		AMR             []string         `json:"amr,omitempty"`
 		Session         string           `json:"sid,omitempty"` // OpenID Connect Back-Channel Logout §2.1
 	}{people: peopleOf(user), AuthTime: jwt.NewNumericDate(i.grant.authTime), Nonce: i.grant.nonce, AuthorizedParty: i.client.ID, Session: i.grant.session,
-		ACR: i.grant.context.ACR, AMR: i.grant.context.AMR, AccessTokenHash: half(vouched.access), CodeHash: half(vouched.code)}
+		ACR: i.grant.context.ACR, AMR: i.grant.context.AMR, AccessTokenHash: half(vouched.access), CodeHash: half(vouched.code), StateHash: half(vouched.state)}
 	claims.Claims = s.claims(i, subject(user.ID, ""), i.client.ID)
 	return s.keys.sign(i.client.idTokenAlg(), typeID, claims)
 }

@@ -1,6 +1,7 @@
 package oauth
 
 import (
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -59,6 +60,8 @@ type document struct {
 	RequestURI           bool     `json:"request_uri_parameter_supported"`
 	RequirePushed        bool     `json:"require_pushed_authorization_requests"`
 	CertificateBound     bool     `json:"tls_client_certificate_bound_access_tokens"`
+	// MTLSAliases are where clients with certificates are to call instead (RFC 8705 §5).
+	MTLSAliases map[string]string `json:"mtls_endpoint_aliases,omitempty"`
 }
 
 // openToAll lets every site's pages read the answer, unless one that may send
@@ -99,8 +102,8 @@ func (s *Service) document() document {
 		ResponseTypes:        []string{"code", "token", "id_token", "id_token token", "code id_token", "code token", "code id_token token"},
 		ResponseModes:        []string{"query", "fragment", "form_post"},
 		GrantTypes:           append(slices.Clone(GrantTypes), s.customGrants()...),
-		Scopes:               []string{openid, "profile", "email", "offline_access"},
-		Claims:               []string{"sub", "iss", "aud", "exp", "iat", "auth_time", "nonce", "at_hash", "c_hash", "azp", "acr", "amr", "sid", "preferred_username", "email", "name", "given_name", "family_name"},
+		Scopes:               append([]string{openid, "profile", "email", "offline_access"}, slices.Sorted(maps.Keys(s.cfg.ScopeTexts))...),
+		Claims:               []string{"sub", "iss", "aud", "exp", "iat", "auth_time", "nonce", "at_hash", "c_hash", "s_hash", "azp", "acr", "amr", "sid", "preferred_username", "email", "name", "given_name", "family_name"},
 		ACRValues:            []string{passwordACR},
 		ChallengeMethods:     []string{"S256"},
 		TokenAuthMethods:     open,
@@ -122,7 +125,22 @@ func (s *Service) document() document {
 		RequestParameter:     true,
 		RequestURI:           false, // nothing is fetched; those of /oauth/par need no support
 		CertificateBound:     s.takesCertificates(),
+		MTLSAliases:          s.mtlsAliases(),
 	}
+}
+
+// mtlsAliases are the endpoints that clients prove themselves at, at the address that
+// asks for certificates; nil when that is the same one.
+func (s *Service) mtlsAliases() map[string]string {
+	if s.cfg.CertificateURL == "" {
+		return nil
+	}
+	aliases := map[string]string{}
+	for member, path := range map[string]string{"token_endpoint": "/oauth/token", "revocation_endpoint": "/oauth/revoke", "introspection_endpoint": "/oauth/introspect",
+		"pushed_authorization_request_endpoint": "/oauth/par", "device_authorization_endpoint": "/oauth/device_authorization", "userinfo_endpoint": "/oauth/userinfo"} {
+		aliases[member] = s.cfg.CertificateURL + path
+	}
+	return aliases
 }
 
 // takesCertificates reports whether callers' certificates are known here at all.

@@ -174,10 +174,12 @@ func (s *Service) keepRegistration(ctx context.Context, c *Client, by *InitialTo
 		return fmt.Errorf("writing a registration policy: %w", err)
 	}
 	return s.db.Write(ctx, func(tx *store.Tx) error {
-		if by.ID != "" {
-			if err := by.use(ctx, tx, now); err != nil {
-				return err
-			}
+		take := by.use
+		if by.ID == "" {
+			take = s.withinQuota
+		}
+		if err := take(ctx, tx, now); err != nil {
+			return err
 		}
 		details := audit.Details{"registration": true, "initial_token": by.ID}
 		if err := s.insertClient(audit.WithActor(ctx, audit.Client(c.ID), c.Title()), tx, c, details); err != nil {
@@ -187,6 +189,21 @@ func (s *Service) keepRegistration(ctx context.Context, c *Client, by *InitialTo
 			c.ID, hash(token), by.ID, string(policy))
 		return err
 	})
+}
+
+// withinQuota refuses when too many clients have come without a token. Those that are
+// registered at the same moment may not see one another.
+func (s *Service) withinQuota(ctx context.Context, tx *store.Tx, now time.Time) error {
+	if s.cfg.OpenRegistrations == 0 {
+		return nil
+	}
+	var n int
+	err := tx.QueryRow(ctx, []any{&n}, `SELECT COUNT(*) FROM registrations r JOIN clients c ON c.id = r.client_id WHERE r.token_id = '' AND c.created_at > $1`,
+		store.Millis(now.Add(-24*time.Hour)))
+	if err == nil && n >= s.cfg.OpenRegistrations {
+		err = fault.New(fault.TooMany, "too many clients have been registered without a token since yesterday; try again later, or ask the operator for a token")
+	}
+	return err
 }
 
 // readRegistration reads the body: JSON without repeated names (RFC 7591 §3.1).

@@ -172,6 +172,32 @@ func TestOpenRegistrationIsASetting(t *testing.T) {
 	}
 }
 
+// Nobody fills the database with clients: in a day so many come without a token and no
+// more, whatever those with a token do.
+func TestOpenRegistrationHasAQuota(t *testing.T) {
+	t.Parallel()
+	c := newClock()
+	srv := setup(t, c.option(), sluicetest.Config(func(cfg *sluice.Config) {
+		cfg.OAuth.InsecureOpenRegistration, cfg.OAuth.OpenRegistrations = true, 2
+	}))
+	token := initial(t, srv, sluice.NewInitialAccessToken{Uses: 5})
+	register := func(step, token string, want int) {
+		t.Helper()
+		if a := send(t, srv, "POST", "/oauth/register", token, app); a.Status != want || (want == 429) != (a.Header.Get("Retry-After") != "") {
+			t.Errorf("%s: %d %v %s", step, a.Status, a.Header, a.Body)
+		}
+	}
+	register("by token", token, 201)
+	register("the first", "", 201)
+	c.Move(time.Hour)
+	register("the second", "", 201)
+	register("the third", "", 429)
+	register("by token, again", token, 201)
+	c.Move(23*time.Hour + time.Minute)
+	register("a day after the first", "", 201)
+	register("and one more", "", 429)
+}
+
 // What self-registered clients may have is what their token says.
 func TestRegistrationRefusals(t *testing.T) {
 	t.Parallel()

@@ -63,6 +63,15 @@ type Config struct {
 	// FragmentURIs lets redirect URIs of web pages have a fragment, for ADF with its
 	// hash router. RFC 6749 §3.1.2 forbids it.
 	FragmentURIs bool
+	// CertificateURL is where clients with certificates call instead (RFC 8705 §5),
+	// without a slash at the end; empty: where all others do.
+	CertificateURL string
+	// ScopeTexts says what the operator's own scopes allow: a sentence for each language,
+	// "" for all others.
+	ScopeTexts map[string]map[string]string
+	// OpenRegistrations is how many clients may be registered without a token in 24
+	// hours; 0 sets no bound.
+	OpenRegistrations int
 	// OpenRegistration lets anybody register clients, within DefaultPolicy.
 	OpenRegistration bool
 	// PrivateHosts may have addresses of inner networks when the server fetches

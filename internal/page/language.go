@@ -27,11 +27,12 @@ var messages embed.FS
 // catalogue is a language: the texts of pages by their English originals. A text
 // that it does not have is shown in English.
 type catalogue struct {
+	lang  string
 	texts map[string]string
 }
 
 func readCatalogue(lang string) (*catalogue, error) {
-	c := &catalogue{texts: map[string]string{}}
+	c := &catalogue{lang: lang, texts: map[string]string{}}
 	if lang == Languages[0] {
 		return c, nil
 	}
@@ -51,6 +52,14 @@ func (c *catalogue) original(text string) string {
 		return own
 	}
 	return text
+}
+
+// own is what the operator says in this language, or for all others.
+func (c *catalogue) own(texts map[string]string) string {
+	if text := texts[c.lang]; text != "" {
+		return text
+	}
+	return texts[""]
 }
 
 // message returns the translation of what another room says went wrong. Where it
@@ -110,6 +119,7 @@ func (c *catalogue) functions() template.FuncMap {
 	}
 	return template.FuncMap{
 		"t":       c.original,
+		"own":     c.own,
 		"message": c.message,
 		"say":     sentence(part{Name: true}),
 		"code":    sentence(part{Code: true}),

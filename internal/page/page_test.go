@@ -25,8 +25,8 @@ const evil = `"><script>alert(1)</script>`
 
 func views() []View {
 	return []View{
-		Login{Client: evil, Email: evil, Message: evil, Next: evil}, Consent{Client: evil, ClientID: evil, User: evil, Email: evil, Request: evil, RedirectHost: evil,
-			Scopes: []ScopeText{{evil, evil}, {Name: evil}}, Resources: []string{evil}, Switch: "/login?next=" + evil, PolicyURI: "javascript:" + evil, TermsURI: evil,
+		Login{Client: evil, Email: evil, Message: evil, Next: evil, Elsewhere: evil, ElsewhereURL: "javascript:" + evil}, Consent{Client: evil, ClientID: evil, User: evil, Email: evil, Request: evil, RedirectHost: evil,
+			Scopes: []ScopeText{{Name: evil, Text: evil}, {Name: evil}, {Name: evil, Own: map[string]string{"": evil}}}, Resources: []string{evil}, Switch: "/login?next=" + evil, PolicyURI: "javascript:" + evil, TermsURI: evil,
 			Details: []DetailText{{evil, []Detail{{Name: evil, Value: evil}, {Name: evil, Members: []Detail{{Name: evil, Value: evil, Text: evil}}}}}}},
 		Device{Code: evil, Message: evil}, DeviceDone{Client: evil}, DeviceDone{Client: evil, Allowed: true}, LogoutConfirm{Email: evil, Client: evil, Action: evil, Fields: []Field{{evil, evil}}, Next: "/" + evil}, LoggedOut{}, LoggedOut{Client: evil, ClientURI: "javascript:" + evil}, Error{Status: 400, Title: evil, Message: evil, Detail: evil, Link: Link{Href: evil, Text: evil}},
 		FormPost{Action: "https://app.example.com/cb", Fields: []Field{{evil, evil}}}, Home{Version: evil, Issuer: evil, User: evil, Demo: true, Accounts: []Account{{evil, evil, evil}},

@@ -12,8 +12,12 @@ type Login struct {
 }
 
 // ScopeText is one thing an application asks for, in words; without words its name
-// is shown.
-type ScopeText struct{ Name, Text string }
+// is shown. Own are the operator's words by language, "" for all others; they come
+// before Text.
+type ScopeText struct {
+	Name, Text string
+	Own        map[string]string
+}
 
 // Consent asks whether an application may act for the user. It posts request and
 // decision (allow or deny) to /oauth/consent.
