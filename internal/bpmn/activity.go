@@ -45,7 +45,7 @@ func (p *parser) user(e *elem) *User {
 	}
 	for _, c := range e.extensions("customResource") {
 		users, groups := usersAndGroups(c)
-		u.Links = append(u.Links, Link{Type: c.ext("name"), Users: p.each(e, c.name, users), Groups: p.each(e, c.name, groups)})
+		u.Links = append(u.Links, Link{Type: c.attr("name"), Users: p.each(e, c.name, users), Groups: p.each(e, c.name, groups)})
 	}
 	return u
 }

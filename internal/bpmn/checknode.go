@@ -46,18 +46,18 @@ func kindOf(n *Node) EventKind {
 	return n.Event.Kind
 }
 
-// checkStarts checks how many starts the process has: any number by message, and one
-// of another kind, as in Activiti.
+// checkStarts checks how many starts the process has: one that waits for nothing, and
+// any number of others, as in Activiti.
 func (p *parser) checkStarts() {
-	var others []*Node
+	var plain []*Node
 	for _, n := range p.process.Root.Starts {
-		if kindOf(n) != MessageEvent {
-			others = append(others, n)
+		if n.Event == nil {
+			plain = append(plain, n)
 		}
 	}
-	if len(others) > 1 {
-		for _, n := range others {
-			p.fail(p.work.elems[n], "activiti-start-event-multiple-found", "the process has %d start events that wait for no message; one is allowed", len(others))
+	if len(plain) > 1 {
+		for _, n := range plain {
+			p.fail(p.work.elems[n], "activiti-start-event-multiple-found", "the process has %d start events that wait for nothing; one is allowed", len(plain))
 		}
 	}
 	if len(p.process.Root.Starts) == 0 && len(p.process.Order) > 0 {

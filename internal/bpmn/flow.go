@@ -61,6 +61,48 @@ func (p *parser) connect() {
 	for _, e := range p.work.links {
 		p.associate(e)
 	}
+	for _, n := range p.process.Order {
+		if n.Kind == CallActivity {
+			p.callData(p.work.elems[n], n.Call)
+		}
+	}
+}
+
+// callData reads data associations of a call activity that name variables, a shorter
+// form of in and out. Those that name data objects are drawn and nothing more.
+func (p *parser) callData(e *elem, call *Call) {
+	for _, c := range e.children {
+		source, target := c.childText("sourceRef"), c.childText("targetRef")
+		if source == "" || target == "" || !p.isVariable(e, source) || !p.isVariable(e, target) {
+			continue
+		}
+		switch {
+		case c.is("dataInputAssociation"):
+			call.In = append(call.In, Mapping{Source: source, Target: target})
+		case c.is("dataOutputAssociation"):
+			call.Out = append(call.Out, Mapping{Source: source, Target: target})
+		}
+	}
+}
+
+// isVariable reports whether no element has the name as its id.
+func (p *parser) isVariable(e *elem, name string) bool {
+	if p.work.drawn[name] != nil || p.process.Nodes[name] != nil {
+		return false
+	}
+	for _, c := range e.children {
+		if c.is("property") && c.attr("id") == name {
+			return false
+		}
+		if c.is("ioSpecification") {
+			for _, data := range c.children {
+				if data.attr("id") == name {
+					return false
+				}
+			}
+		}
+	}
+	return true
 }
 
 func (p *parser) connectFlow(w *flowWork) {
@@ -161,7 +203,8 @@ func (p *parser) dataObject(e *elem, scope *Node) {
 	for _, c := range e.extensions("value") {
 		text, given = c.text, true
 	}
-	if given {
+	// An empty value is none, as in Activiti.
+	if given && strings.TrimSpace(text) != "" {
 		value, err := typed(d.Type, text)
 		if err != nil {
 			p.fail(e, "bpmn-data-object-invalid-value", "%q is no %s", text, d.Type)

@@ -155,12 +155,10 @@ func (p *parser) draw(e *elem, id string, o owned, d *Diagram) {
 }
 
 // expanded reports whether a sub-process is shown with what is in it. Activiti's
-// modeler does not say; what is no larger than a task is not.
+// modelers do not say, or say no of large ones that show all: what is no larger than
+// a task is not expanded.
 func expanded(e *elem, bounds Rect) bool {
-	if said := e.attr("isExpanded"); said != "" {
-		return yes(said)
-	}
-	return bounds.Width > 130 || bounds.Height > 110
+	return yes(e.attr("isExpanded")) || bounds.Width > 130 || bounds.Height > 110
 }
 
 func boundsOf(e *elem) (Rect, bool) {

@@ -109,7 +109,7 @@ func TestActivities(t *testing.T) {
 	want(t, "exceptions", mail.Work.Exceptions, []bpmn.ExceptionMapping{{Exception: "java.io.IOException", Code: "E1", IncludeChildren: true}})
 	want(t, "standard loop", []any{mail.Loop.Standard, mail.Loop.TestBefore, text(mail.Loop.Maximum), text(mail.Loop.Condition)}, []any{true, true, "3", "${again}"})
 	s := n["script"].Script
-	want(t, "script", []any{s.Language, s.Source, s.ResultVariable, s.AutoStoreVariables, s.Line}, []any{"javascript", "\n        1 + 1\n      ", "sum", true, 66})
+	want(t, "script", []any{s.Language, s.Source, s.ResultVariable, s.AutoStoreVariables, s.Line}, []any{"javascript", "\n        1 + 1\n      ", "sum", true, 67})
 	want(t, "kinds", []bpmn.Kind{n["receive"].Kind, n["manual"].Kind, n["untyped"].Kind}, []bpmn.Kind{bpmn.ReceiveTask, bpmn.ManualTask, bpmn.ManualTask})
 	r := n["rules"].Rules
 	want(t, "rules", []any{r.Input, r.Rules, r.Exclude, r.ResultVariable}, []any{[]string{"${a}", "${b}"}, []string{"r1", "r2"}, true, "out"})
@@ -126,7 +126,7 @@ func TestActivities(t *testing.T) {
 func TestDataAndForms(t *testing.T) {
 	t.Parallel()
 	p := file(t, "activities.bpmn20.xml").Processes[0]
-	expected := []any{" Hello ", int64(42), 9.5, true, time.Date(2026, 3, 1, 10, 0, 0, 0, time.UTC), nil}
+	expected := []any{" Hello ", int64(42), 9.5, true, time.Date(2026, 3, 1, 10, 0, 0, 0, time.UTC), nil, nil}
 	if len(p.Data) != len(expected) {
 		t.Fatalf("there are %d data objects, want %d: one without a type holds nothing", len(p.Data), len(expected))
 	}
@@ -216,7 +216,7 @@ func TestDiagramInterchange(t *testing.T) {
 		<di:BPMNDiagram><di:BPMNPlane bpmnElement="c">
 		<di:BPMNShape bpmnElement="pool"><dc:Bounds x="0" y="0" width="500" height="200"/></di:BPMNShape>
 		<di:BPMNShape bpmnElement="s"><dc:Bounds x="10.5" y="20" width="30" height="30"/><di:BPMNLabel><dc:Bounds x="1" y="2" width="3" height="4"/></di:BPMNLabel></di:BPMNShape>
-		<di:BPMNShape bpmnElement="sub" isExpanded="false"><dc:Bounds x="100" y="20" width="300" height="80"/></di:BPMNShape>
+		<di:BPMNShape bpmnElement="sub" isExpanded="false"><dc:Bounds x="100" y="20" width="100" height="80"/></di:BPMNShape>
 		<di:BPMNShape bpmnElement="note"><dc:Bounds x="100" y="20" width="NaN" height="80"/></di:BPMNShape>
 		<di:BPMNEdge bpmnElement="f"><d:waypoint x="40" y="35"/><d:waypoint x="100" y="35"/></di:BPMNEdge>
 		<di:BPMNShape bpmnElement="nobody"><dc:Bounds x="0" y="0" width="1" height="1"/></di:BPMNShape>
@@ -240,4 +240,28 @@ func TestDiagramInterchange(t *testing.T) {
 			t.Errorf("%s is missing in %v", name, got)
 		}
 	}
+}
+
+// The first releases of Activiti had another namespace, and prefixes on the attributes
+// of their own elements.
+func TestOldNamespace(t *testing.T) {
+	t.Parallel()
+	doc := parsed(t, `<definitions xmlns="http://www.omg.org/spec/BPMN/20100524/MODEL" xmlns:a="http://activiti.org/bpmn-extensions" targetNamespace="t">
+		<process id="p"><startEvent id="s"/><userTask id="u" a:assignee="ann"/><serviceTask id="m" a:type="mail"><extensionElements>
+		<a:field a:name="to" a:expression="${who}"/><a:field a:name="text" a:stringValue="hello"/></extensionElements></serviceTask></process></definitions>`)
+	n := doc.Processes[0].Nodes
+	want(t, "assignee", text(n["u"].User.Assignee), "ann")
+	want(t, "fields", []string{text(n["m"].Work.Fields[0].Value), n["m"].Work.Fields[1].String}, []string{"${who}", "hello"})
+}
+
+// Data associations of a call activity that name no element name variables.
+func TestDataOfCalls(t *testing.T) {
+	t.Parallel()
+	n := parsed(t, in(`<dataObjectReference id="paper"/><callActivity id="u" calledElement="x">
+		<property id="placeholder"/>
+		<dataInputAssociation><sourceRef>a</sourceRef><targetRef>b</targetRef></dataInputAssociation>
+		<dataInputAssociation><sourceRef>paper</sourceRef><targetRef>placeholder</targetRef></dataInputAssociation>
+		<dataOutputAssociation><sourceRef>c</sourceRef><targetRef>d</targetRef></dataOutputAssociation></callActivity>`)).Processes[0].Nodes["u"]
+	want(t, "in", n.Call.In, []bpmn.Mapping{{Source: "a", Target: "b"}})
+	want(t, "out", n.Call.Out, []bpmn.Mapping{{Source: "c", Target: "d"}})
 }

@@ -44,7 +44,9 @@ var errorCases = map[string]struct{ text, name, element string }{
 	"unknown target":              {in(flows("start-nobody")), "activiti-seq-flow-invalid-target", "start-nobody"},
 	"target in another scope":     {in(`<subProcess id="s"><startEvent id="i"/></subProcess>` + flows("start-i")), "activiti-seq-flow-invalid-target", "start-i"},
 	"unknown default":             {in(`<userTask id="u" default="nobody"/>`), "bpmn-unknown-reference", "u"},
-	"two starts":                  {in(`<startEvent id="second">` + timer + `</startEvent>`), "activiti-start-event-multiple-found", "start second"},
+	"two starts":                  {in(`<startEvent id="second"/><startEvent id="third">` + timer + `</startEvent>`), "activiti-start-event-multiple-found", "start second"},
+	"event listener":              {wrap(`<process id="p"><extensionElements><activiti:eventListener events="TASK_CREATED"/></extensionElements></process>`), "activiti-event-listener-implementation-missing", "p"},
+	"event listener that throws":  {wrap(`<process id="p"><extensionElements><activiti:eventListener throwEvent="tantrum"/></extensionElements></process>`), "activiti-event-listener-invalid-throw-event-type", "p"},
 	"start by escalation":         {wrap(`<process id="p"><startEvent id="s"><escalationEventDefinition/></startEvent></process>`), "activiti-start-event-invalid-event-definition", "s"},
 	"task listener":               {in(`<userTask id="u"><extensionElements><activiti:taskListener event="create"/></extensionElements></userTask>`), "activiti-usertask-listener-implementation-missing", "u"},
 	"execution listener":          {in(`<userTask id="u"><extensionElements><activiti:executionListener event="end"/></extensionElements></userTask>`), "activiti-execution-listener-implementation-missing", "u"},
@@ -217,6 +219,7 @@ func TestWarnings(t *testing.T) {
 		"no handler":              {in(userTask + boundary("b", `<compensateEventDefinition/>`)), "bpmn-compensation-no-handler"},
 		"web service":             {wrap(`<interface id="i"><operation id="o"/></interface><process id="p"><startEvent id="start"/><serviceTask id="u" implementation="##WebService" operationRef="t:o"/></process>`), "bpmn-servicetask-webservice"},
 		"start by error":          {wrap(`<process id="p"><startEvent id="s"><errorEventDefinition/></startEvent></process>`), "activiti-start-event-invalid-event-definition"},
+		"event listener":          {wrap(`<process id="p"><extensionElements><activiti:eventListener class="x.Y"/></extensionElements><startEvent id="s"/></process>`), "bpmn-event-listener-ignored"},
 		"sub-process":             {in(`<subProcess id="s"/>`), "bpmn-subprocess-no-start-event"},
 		"flow to a boundary":      {in(userTask + boundary("b", timer) + flows("start-b")), "bpmn-boundary-event-incoming"},
 	} {

@@ -89,6 +89,7 @@ func (p *parser) compileProcess(e *elem) {
 		}
 	}
 	p.potentialStarters(e)
+	p.eventListeners(e)
 	process.Root = &Node{
 		ID: process.ID, Name: process.Name, Documentation: process.Documentation, Kind: ProcessRoot, Type: "process",
 		Index: -1, Line: e.line, Column: e.column, Process: process, Exclusive: true,
@@ -113,6 +114,22 @@ func (p *parser) potentialStarters(e *elem) {
 		users, groups := usersAndGroups(c)
 		p.process.CandidateStarterUsers = append(p.process.CandidateStarterUsers, users...)
 		p.process.CandidateStarterGroups = append(p.process.CandidateStarterGroups, groups...)
+	}
+}
+
+// eventListeners checks activiti:eventListener, which hears the engine's own events.
+// None of them is called.
+func (p *parser) eventListeners(e *elem) {
+	for _, c := range e.extensions("eventListener") {
+		throw := c.attr("throwEvent")
+		switch {
+		case throw != "" && !contains([]string{"signal", "globalSignal", "message", "error"}, throw):
+			p.fail(e, "activiti-event-listener-invalid-throw-event-type", "an event listener throws %q, which is none of signal, globalSignal, message, error", throw)
+		case throw == "" && c.attr("class") == "" && c.attr("delegateExpression") == "":
+			p.fail(e, "activiti-event-listener-implementation-missing", "an event listener has neither class, delegateExpression nor throwEvent")
+		default:
+			p.warn(e, "bpmn-event-listener-ignored", "event listeners of a process are not called")
+		}
 	}
 }
 

@@ -33,9 +33,11 @@ const (
 var spaces = map[string]space{
 	"http://www.omg.org/spec/BPMN/20100524/MODEL": spaceBPMN,
 	"http://activiti.org/bpmn":                    spaceVendor,
+	"http://activiti.org/bpmn-extensions":         spaceVendor, // of its first releases
 	"http://flowable.org/bpmn":                    spaceVendor,
 	"http://camunda.org/schema/1.0/bpmn":          spaceVendor,
 	"http://activiti.com/modeler":                 spaceModeler,
+	"http://flowable.org/modeler":                 spaceModeler,
 	"http://www.omg.org/spec/BPMN/20100524/DI":    spaceDI,
 	"http://www.omg.org/spec/DD/20100524/DC":      spaceDI,
 	"http://www.omg.org/spec/DD/20100524/DI":      spaceDI,
@@ -58,8 +60,15 @@ type elem struct {
 	textLine     int    // where its text begins
 }
 
-// attr returns an attribute without namespace; "" when there is none.
-func (e *elem) attr(name string) string { return e.find(spaceNone, name) }
+// attr returns an attribute without namespace; "" when there is none. Those of a
+// vendor's own elements may also be written with his prefix.
+func (e *elem) attr(name string) string {
+	v := e.find(spaceNone, name)
+	if v == "" && e.space == spaceVendor {
+		return e.find(spaceVendor, name)
+	}
+	return v
+}
 
 // ext returns an attribute of a vendor's namespace; "" when there is none. Of
 // several names the first that is there counts.
