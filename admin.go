@@ -7,7 +7,9 @@ import (
 	"strings"
 	"time"
 
+	"github.com/sluicehq/sluice/internal/app"
 	"github.com/sluicehq/sluice/internal/audit"
+	"github.com/sluicehq/sluice/internal/engine"
 	"github.com/sluicehq/sluice/internal/identity"
 	"github.com/sluicehq/sluice/internal/oauth"
 	"github.com/sluicehq/sluice/internal/throttle"
@@ -21,7 +23,10 @@ type Admin struct {
 	auth  *oauth.Service
 	guard *throttle.Guard
 	house *housekeeping
-	close func() error
+	// engine and limits are of processes.
+	engine *engine.Engine
+	limits app.Limits
+	close  func() error
 }
 
 // OpenAdmin opens the database of cfg, brings it up to date and returns its Admin;
@@ -39,7 +44,7 @@ func OpenAdmin(ctx context.Context, cfg Config) (*Admin, error) {
 
 // Admin returns the server's own.
 func (s *Server) Admin() *Admin {
-	return &Admin{audit: s.audit, users: s.users, auth: s.auth, guard: s.guard, house: s.house, close: func() error { return nil }}
+	return &Admin{audit: s.audit, users: s.users, auth: s.auth, guard: s.guard, house: s.house, engine: s.engine, limits: s.deploymentLimits(), close: func() error { return nil }}
 }
 
 // Close closes what OpenAdmin opened.

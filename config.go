@@ -92,10 +92,12 @@ type Config struct {
 	Audit    AuditConfig
 	TLS      TLSConfig
 	Throttle ThrottleConfig
-	OAuth    OAuthConfig
-	Bearer   BearerConfig
-	Users    UsersConfig
-	CORS     CORSConfig
+	// Process is how processes are run.
+	Process ProcessConfig
+	OAuth   OAuthConfig
+	Bearer  BearerConfig
+	Users   UsersConfig
+	CORS    CORSConfig
 	// Routes are what the gateway forwards. zuul.routes.{name}.{path,url,stripPrefix},
 	// sluice.gateway.routes.{name}.{path,url,strip-path}.
 	Routes []RouteConfig
@@ -315,7 +317,7 @@ func DefaultConfig() Config {
 	return Config{
 		Addr: "127.0.0.1:8080", Data: "./data", Role: RoleAll, LogLevel: "info", LogFormat: "text",
 		ShutdownTimeout: 20 * time.Second, Metrics: metricsLocal, SessionTTL: 12 * time.Hour, DatabaseConnections: 32, HousekeepingInterval: time.Minute, PasswordConcurrency: runtime.NumCPU(),
-		Throttle: defaultThrottle(),
+		Throttle: defaultThrottle(), Process: defaultProcess(),
 		OAuth: OAuthConfig{
 			CodeTTL: time.Minute, AccessTTL: time.Hour, RefreshTTL: 720 * time.Hour, RefreshGrace: 10 * time.Second,
 			RequestTTL: 30 * time.Minute, SigningAlg: "RS256", KeyRotation: 90 * 24 * time.Hour, KeyOverlap: 24 * time.Hour,
@@ -365,6 +367,7 @@ func (c Config) Validate() error {
 	c.validateServer(&p)
 	c.validateTLS(&p)
 	c.validateThrottle(&p)
+	c.validateProcess(&p)
 	c.validateOAuth(&p)
 	c.validateKeys(&p)
 	c.validateBearer(&p)

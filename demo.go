@@ -2,7 +2,9 @@ package sluice
 
 import (
 	"context"
+	"embed"
 	"fmt"
+	"io/fs"
 	"net/http"
 	"net/url"
 
@@ -39,7 +41,7 @@ var demoClients = []NewClient{
 	},
 }
 
-// SetUpDemo adds the demo's users and clients; those that exist stay as they are.
+// SetUpDemo adds the demo's users, clients and process; what exists stays as it is.
 func (a *Admin) SetUpDemo(ctx context.Context) error {
 	for _, u := range demoUsers {
 		if _, err := a.CreateUser(ctx, u); err != nil && !fault.Is(err, fault.Conflict) {
@@ -51,8 +53,23 @@ func (a *Admin) SetUpDemo(ctx context.Context) error {
 			return fmt.Errorf("adding the demo's client %s: %w", c.ID, err)
 		}
 	}
+	if a.engine == nil {
+		return nil
+	}
+	files, err := fs.Sub(demoFiles, "demo")
+	if err != nil {
+		return err
+	}
+	if _, err := a.DeployFS(ctx, "demo", files, NewApp{}); err != nil {
+		return fmt.Errorf("deploying the demo's process: %w", err)
+	}
 	return nil
 }
+
+// demoFiles is the demo's process.
+//
+//go:embed demo
+var demoFiles embed.FS
 
 // DemoCurl returns lines that work when pasted, against a server at base.
 func DemoCurl(base string) []string {

@@ -82,6 +82,9 @@ func (s *Server) newHousekeeping() *housekeeping {
 	}
 	add("grants", s.grantsWalk())
 	add("sessions", s.users.Sweep)
+	if s.engine != nil {
+		add("unfinished_uploads", s.engine.SweepUploads)
+	}
 	add("attempts", s.guard.Sweep)
 	add("audit_events", func(ctx context.Context, limit int) (int64, error) {
 		return s.audit.Sweep(ctx, s.cfg.Audit.Retention, limit)

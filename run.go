@@ -110,8 +110,8 @@ func (s *Server) serve(ctx context.Context, listeners ...net.Listener) error {
 }
 
 // Background does what has to be done beside the answering of requests, until ctx
-// ends: it rotates signing keys, drops expired rows and tells clients that users
-// signed out. Run calls it; a program that mounts the handlers itself calls it too.
+// ends: it rotates signing keys, drops expired rows, tells clients that users signed
+// out, and works on the jobs of processes. Run calls it; a program that mounts the handlers itself calls it too.
 func (s *Server) Background(ctx context.Context) {
 	if s.db == nil {
 		return
@@ -120,6 +120,9 @@ func (s *Server) Background(ctx context.Context) {
 	var loops sync.WaitGroup
 	loops.Go(func() { s.rotateKeys(ctx) })
 	loops.Go(func() { s.house.loop(ctx) })
+	if s.API != nil && s.cfg.Process.Workers > 0 {
+		loops.Go(func() { s.engine.Run(ctx) })
+	}
 	if s.AuthServer != nil {
 		loops.Go(func() { s.auth.Deliver(ctx) })
 	}

@@ -16,6 +16,7 @@ import (
 	"github.com/sluicehq/sluice/bearer"
 	"github.com/sluicehq/sluice/internal/api"
 	"github.com/sluicehq/sluice/internal/audit"
+	"github.com/sluicehq/sluice/internal/engine"
 	"github.com/sluicehq/sluice/internal/gateway"
 	"github.com/sluicehq/sluice/internal/identity"
 	"github.com/sluicehq/sluice/internal/oauth"
@@ -51,9 +52,12 @@ type Server struct {
 	admin  bool             // made for administration: serves nothing and signs nothing
 	own    bearer.Validator // replaces the configured check when set
 	grants map[string]Grant // the program's own
-	check  *bearer.Server
-	told   http.Handler // takes revocations from another server; nil: none
-	base   http.Handler
+	engine *engine.Engine   // nil where there are no processes
+	// delegates are the program's own, by name.
+	delegates map[string]Delegate
+	check     *bearer.Server
+	told      http.Handler // takes revocations from another server; nil: none
+	base      http.Handler
 	// origins settles where requests come from.
 	origins *origin.Addresses
 	cheap   bool // passwords are hashed for tests
@@ -164,6 +168,9 @@ func (s *Server) build(ctx context.Context, options []Option) error {
 		return err
 	}
 	if err := s.openRooms(ctx); err != nil {
+		return err
+	}
+	if err := s.openEngine(); err != nil {
 		return err
 	}
 	s.house = s.newHousekeeping()
@@ -446,6 +453,11 @@ func (s *Server) Close() error {
 	defer s.out.flush()
 	if s.db == nil {
 		return nil
+	}
+	if s.engine != nil {
+		if err := s.engine.Close(); err != nil {
+			return errors.Join(err, s.db.Close())
+		}
 	}
 	return s.db.Close()
 }

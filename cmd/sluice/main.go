@@ -88,6 +88,11 @@ type commands struct {
 	Outbox struct {
 		List outboxList `cmd:"" help:"Show what waits, the next one first."`
 	} `cmd:"" help:"What other servers have still to be told."`
+	App struct {
+		Deploy appDeploy `cmd:"" help:"Deploy apps or BPMN files; what is deployed in the same form stays."`
+		List   appList   `cmd:"" help:"List deployments with their processes, the newest first."`
+		Delete appDelete `cmd:"" help:"Take a deployment away."`
+	} `cmd:"" help:"Apps: processes with their forms and decision tables."`
 	Key struct {
 		List      keyList      `cmd:"" help:"List signing keys."`
 		Rotate    keyRotate    `cmd:"" help:"Make the next signing keys; serve does so by itself."`

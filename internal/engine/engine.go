@@ -29,6 +29,8 @@ type Config struct {
 	MaxValue int
 	// MaxState bounds the bytes of an instance's execution tree; 0 means 8 MiB.
 	MaxState int
+	// MaxContent bounds the bytes of one uploaded content; 0 means 100 MiB.
+	MaxContent int64
 	// MaxDepth bounds how many instances may call one another; 0 means 100.
 	MaxDepth int
 	// Retries is how often a failing job is tried when its activity does not say;
@@ -96,7 +98,7 @@ func (c Config) check() error {
 	if c.History != "" && !slices.Contains(historyLevels, c.History) {
 		wrong = append(wrong, fmt.Errorf("history level %q is not one of %v", c.History, historyLevels))
 	}
-	for name, n := range map[string]int64{"steps": int64(c.MaxSteps), "value": int64(c.MaxValue), "state": int64(c.MaxState), "depth": int64(c.MaxDepth), "retries": int64(c.Retries),
+	for name, n := range map[string]int64{"steps": int64(c.MaxSteps), "value": int64(c.MaxValue), "state": int64(c.MaxState), "content": c.MaxContent, "depth": int64(c.MaxDepth), "retries": int64(c.Retries),
 		"retry wait": int64(c.RetryWait), "lease": int64(c.Lease), "workers": int64(c.Workers), "poll": int64(c.Poll)} {
 		if n < 0 {
 			wrong = append(wrong, fmt.Errorf("%s is negative", name))
@@ -115,6 +117,7 @@ func (c Config) withDefaults() Config {
 	c.MaxSteps = or(c.MaxSteps, 100_000)
 	c.MaxValue = or(c.MaxValue, 8<<20)
 	c.MaxState = or(c.MaxState, 8<<20)
+	c.MaxContent = or(c.MaxContent, 100<<20)
 	c.MaxDepth = or(c.MaxDepth, 100)
 	c.Retries = or(c.Retries, 3)
 	c.RetryWait = or(c.RetryWait, 10*time.Second)

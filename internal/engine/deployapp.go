@@ -1,0 +1,234 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/sluicehq/sluice/internal/app"
+	"github.com/sluicehq/sluice/internal/bpmn"
+	"github.com/sluicehq/sluice/internal/fault"
+	"github.com/sluicehq/sluice/internal/form"
+	"github.com/sluicehq/sluice/internal/store"
+)
+
+// AppOptions say how an app is deployed.
+type AppOptions struct {
+	Name     string // empty: the app's
+	Category string
+	Key      string // by which the app's definitions are found; may be empty
+	TenantID string
+	// SkipSame gives the newest deployment of that name when it has the same files,
+	// instead of new versions of the same.
+	SkipSame bool
+}
+
+// DeployApp stores an app's files and makes definitions of its processes, forms and
+// decision tables. Errors: Invalid with everything that is wrong in any file.
+func (e *Engine) DeployApp(ctx context.Context, actor Actor, a *app.App, o AppOptions) (*Deployed, error) {
+	d := Deployment{Name: or(o.Name, a.Name), Category: o.Category, Key: o.Key, TenantID: o.TenantID}
+	for _, f := range a.Files() {
+		d.Resources = append(d.Resources, Resource(f))
+	}
+	if err := d.check(); err != nil {
+		return nil, err
+	}
+	files, err := checkFiles(a)
+	if err != nil {
+		return nil, err
+	}
+	var done *Deployed
+	err = e.do(ctx, actor, func(c *command) error {
+		if o.SkipSame {
+			if done, err = c.same(d); err != nil || done != nil {
+				return err
+			}
+		}
+		done = &Deployed{Deployment: d}
+		if err := c.deploy(done, files); err != nil {
+			return err
+		}
+		if err := c.forms(done, a); err != nil {
+			return err
+		}
+		return c.decisionTables(done, a)
+	})
+	if err != nil {
+		return nil, err
+	}
+	done.Problems = append(done.Problems, e.warnings(files, a)...)
+	return done, nil
+}
+
+// checkFiles reads every file, and tells of every problem of every file at once.
+func checkFiles(a *app.App) ([]parsed, error) {
+	var files []parsed
+	var wrong []string
+	keys := map[string]string{}
+	for _, f := range a.Processes {
+		doc, err := bpmn.Parse(f.Bytes, f.Name)
+		if err != nil {
+			wrong = append(wrong, err.Error())
+			continue
+		}
+		for _, p := range doc.Processes {
+			if other, ok := keys[p.ID]; ok && p.Executable {
+				wrong = append(wrong, fmt.Sprintf("%s: the process %q is in %s too", f.Name, p.ID, other))
+			}
+			if p.Executable {
+				keys[p.ID] = f.Name
+			}
+		}
+		files = append(files, parsed{f.Name, doc})
+	}
+	for _, f := range a.Forms {
+		if _, err := form.Parse(f.Bytes); err != nil {
+			wrong = append(wrong, f.File.Name+": "+fault.Message(err))
+		}
+	}
+	if len(wrong) > 0 {
+		return nil, fault.New(fault.Invalid, "%s cannot be deployed: %s", a.Name, strings.Join(wrong, "; "))
+	}
+	return files, nil
+}
+
+// same returns the newest deployment of that name when it has the same files; nil
+// otherwise.
+func (c *command) same(d Deployment) (*Deployed, error) {
+	done := &Deployed{}
+	err := c.tx.QueryRow(c.ctx, done.Deployment.fields(), `SELECT `+deploymentColumns+` FROM deployments WHERE tenant_id = $1 AND name = $2 ORDER BY deployed_at DESC, id DESC LIMIT 1`, d.TenantID, d.Name)
+	if errors.Is(err, store.ErrNoRow) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	have, different := map[string]string{}, false
+	for _, r := range d.Resources {
+		have[r.Name] = string(r.Bytes)
+	}
+	n := 0
+	err = c.tx.Query(c.ctx, func(row store.Row) error {
+		var name string
+		var data []byte
+		if err := row.Scan(&name, &data); err != nil {
+			return err
+		}
+		n++
+		text, ok := have[name]
+		different = different || !ok || text != string(data)
+		return nil
+	}, `SELECT name, bytes FROM resources WHERE deployment_id = $1`, done.Deployment.ID)
+	if err != nil || different || n != len(have) {
+		return nil, err
+	}
+	err = c.tx.Query(c.ctx, func(row store.Row) error {
+		var def Definition
+		err := row.Scan(def.fields()...)
+		done.Definitions = append(done.Definitions, def)
+		return err
+	}, `SELECT `+definitionColumns+` FROM definitions WHERE deployment_id = $1 ORDER BY key`, done.Deployment.ID)
+	return done, err
+}
+
+// forms makes the next version of each form.
+func (c *command) forms(done *Deployed, a *app.App) error {
+	d := done.Deployment
+	for _, f := range a.Forms {
+		version, err := c.nextVersion("forms", d.TenantID, f.Key)
+		if err != nil {
+			return err
+		}
+		text := strings.TrimPrefix(string(f.Bytes), "\xef\xbb\xbf")
+		if err := c.insert("forms", `id, key, version, name, deployment_id, tenant_id, json`, [][]any{{newID(), f.Key, version, f.Name, d.ID, d.TenantID, text}}, ""); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// decisionTables makes the next version of each decision table.
+func (c *command) decisionTables(done *Deployed, a *app.App) error {
+	d := done.Deployment
+	for _, t := range a.Decisions {
+		key := or(t.Key, t.Name)
+		version, err := c.nextVersion("decision_tables", d.TenantID, key)
+		if err != nil {
+			return err
+		}
+		model := ""
+		if t.ID != 0 {
+			model = fmt.Sprint(t.ID)
+		}
+		if err := c.insert("decision_tables", `id, key, version, name, model_id, deployment_id, resource, tenant_id`, [][]any{{newID(), key, version, t.Name, model, d.ID, t.File.Name, d.TenantID}}, ""); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (c *command) nextVersion(table, tenant, key string) (int, error) {
+	n := 0
+	err := c.tx.QueryRow(c.ctx, []any{&n}, `SELECT COALESCE(MAX(version), 0) + 1 FROM `+table+` WHERE tenant_id = $1 AND key = $2`, tenant, key)
+	return n, err
+}
+
+// warnings tell of what can be deployed and will not work: delegates that nobody has
+// registered, and forms that are not in the app.
+func (e *Engine) warnings(files []parsed, a *app.App) []bpmn.Problem {
+	var all []bpmn.Problem
+	have := map[string]bool{}
+	for _, f := range a.Forms {
+		have[f.Key] = true
+		parsed, err := form.Parse(f.Bytes)
+		if err != nil {
+			continue
+		}
+		for _, w := range parsed.Warnings {
+			all = append(all, bpmn.Problem{Name: "form-pattern", Message: f.File.Name + ": " + w, Warning: true})
+		}
+	}
+	for _, f := range files {
+		for _, p := range f.document.Processes {
+			for _, n := range p.Order {
+				all = append(all, e.nodeWarnings(n, have)...)
+			}
+		}
+	}
+	return all
+}
+
+func (e *Engine) nodeWarnings(n *bpmn.Node, forms map[string]bool) []bpmn.Problem {
+	var all []bpmn.Problem
+	warn := func(name, format string, args ...any) {
+		all = append(all, bpmn.Problem{Name: name, Message: fmt.Sprintf(format, args...), Process: n.Process.ID, Element: n.ID, Line: n.Line, Column: n.Column, Warning: true})
+	}
+	if w := n.Work; w != nil {
+		if name := unknownDelegate(e, w.Class, w.DelegateExpression); name != "" {
+			warn("delegate-unknown", "the delegate %q is not registered with this server; reaching it makes a dead job", name)
+		}
+	}
+	if n.Form != nil && n.Form.Key != nil {
+		if key, ok := n.Form.Key.Literal(); ok && key != "" && !forms[key] {
+			warn("form-missing", "the form %q is not in the deployment", key)
+		}
+	}
+	return all
+}
+
+// unknownDelegate returns the name of a delegate that is not registered; empty when it is,
+// or when the model does not say which it is before it runs.
+func unknownDelegate(e *Engine, class string, expression *bpmn.Text) string {
+	if class == "" && expression != nil {
+		for _, name := range expression.Variables() {
+			if expression.Text() == "${"+name+"}" || expression.Text() == "#{"+name+"}" {
+				class = name
+			}
+		}
+	}
+	if class == "" || e.cfg.Delegates[class] != nil || e.cfg.Beans[class] != nil {
+		return ""
+	}
+	return class
+}

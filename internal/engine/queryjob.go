@@ -1,0 +1,126 @@
+package engine
+
+import (
+	"context"
+
+	"github.com/sluicehq/sluice/internal/store"
+)
+
+// JobQuery says which jobs are meant. The zero value means all of every queue.
+type JobQuery struct {
+	ID                                    string
+	Queue                                 string // Ready, Timer, Suspended or Dead
+	InstanceID, ExecutionID, DefinitionID string
+	ActivityID                            string
+	Timers                                bool // those that wait, or waited, for a time
+	NoTimers                              bool
+	Failed                                bool   // with a message
+	Message                               string // of the last failure
+	RetriesLeft, NoRetriesLeft            bool
+	Executable                            bool // due, with retries left
+	Due                                   Between
+	Tenant                                Tenant
+
+	Order Order // id (the default), due, execution, instance, retries, tenant
+	Page  Page
+}
+
+var jobOrders = columnOrder{"id": "id", "due": "due_at", "execution": "execution_id", "instance": "instance_id", "retries": "retries", "tenant": "tenant_id"}
+
+// Jobs returns a page of jobs and how many there are.
+func (e *Engine) Jobs(ctx context.Context, jq JobQuery) ([]Job, int, error) {
+	q := &query{}
+	q.equal("id", jq.ID, "queue", jq.Queue, "instance_id", jq.InstanceID, "execution_id", jq.ExecutionID, "definition_id", jq.DefinitionID, "activity_id", jq.ActivityID, "message", jq.Message)
+	q.between("due_at", jq.Due)
+	q.tenant("tenant_id", jq.Tenant)
+	for condition, on := range map[string]bool{`kind IN ('timer', 'start')`: jq.Timers, `kind NOT IN ('timer', 'start')`: jq.NoTimers, `message <> ''`: jq.Failed, `retries > 0`: jq.RetriesLeft || jq.Executable,
+		`retries <= 0`: jq.NoRetriesLeft} {
+		if on {
+			q.Add(condition)
+		}
+	}
+	if jq.Executable {
+		q.Add(`queue IN ('ready', 'timer') AND due_at <= ?`, e.now().UnixMilli())
+	}
+	return list(ctx, e, q, jobColumns, `FROM jobs`, jq.Order.clause(q, jobOrders, `id`, "id"), jq.Page, scanInto((*Job).fields))
+}
+
+// SubscriptionQuery says which subscriptions to messages and signals are meant.
+type SubscriptionQuery struct {
+	ID, Kind, Name                                    string
+	InstanceID, ExecutionID, DefinitionID, ActivityID string
+	Tenant                                            Tenant
+	Page                                              Page
+}
+
+// Subscriptions returns a page of subscriptions, the oldest first, and how many there are.
+func (e *Engine) Subscriptions(ctx context.Context, sq SubscriptionQuery) ([]Subscription, int, error) {
+	q := &query{}
+	q.equal("id", sq.ID, "kind", sq.Kind, "name", sq.Name, "instance_id", sq.InstanceID, "execution_id", sq.ExecutionID, "definition_id", sq.DefinitionID, "activity_id", sq.ActivityID)
+	q.tenant("tenant_id", sq.Tenant)
+	return list(ctx, e, q, subscriptionColumns, `FROM subscriptions`, ` ORDER BY id`, sq.Page, scanInto((*Subscription).fields))
+}
+
+// ActivityQuery says which visits of activities are meant. The zero value means all, ended
+// or not, sequence flows excepted.
+type ActivityQuery struct {
+	For *Actor // what that actor may see: the visits of his instances; nil means everything
+
+	ID, InstanceID, ExecutionID, DefinitionID string
+	ActivityID, Name, Type                    string
+	Assignee, TaskID, CalledID                string
+	State                                     State // the zero value means both here
+	Open                                      bool  // only those that have not ended
+	Flows                                     bool  // sequence flows too
+	Started, Finished                         Between
+	Tenant                                    Tenant
+
+	Order Order // started (the default, oldest first), ended, id, activity, name, type, instance, execution, definition, tenant, duration
+	Page  Page
+}
+
+var activityOrders = columnOrder{"started": "a.started_at", "ended": "a.ended_at", "id": "a.id", "activity": "a.activity_id", "name": "a.name", "type": "a.type", "instance": "a.instance_id",
+	"execution": "a.execution_id", "definition": "a.definition_id", "tenant": "a.tenant_id", "duration": "a.ended_at - a.started_at"}
+
+// Activities returns a page of what instances have been through and how much there is.
+func (e *Engine) Activities(ctx context.Context, aq ActivityQuery) ([]Activity, int, error) {
+	q := &query{}
+	q.equal("a.id", aq.ID, "a.instance_id", aq.InstanceID, "a.execution_id", aq.ExecutionID, "a.definition_id", aq.DefinitionID, "a.activity_id", aq.ActivityID, "a.name", aq.Name, "a.type", aq.Type,
+		"a.assignee", aq.Assignee, "a.task_id", aq.TaskID, "a.called_id", aq.CalledID)
+	q.between("a.started_at", aq.Started)
+	q.between("a.ended_at", aq.Finished)
+	q.tenant("a.tenant_id", aq.Tenant)
+	if aq.State != Running {
+		q.state("a.", aq.State)
+	}
+	if aq.Open {
+		q.Add(`a.ended_at IS NULL`)
+	}
+	if !aq.Flows {
+		q.Add(`a.type <> 'sequenceFlow'`)
+	}
+	if aq.For != nil {
+		ofVisible(q, "a.instance_id", *aq.For)
+	}
+	return list(ctx, e, q, of("a", activityColumns), `FROM activities a`, aq.Order.clause(q, activityOrders, `a.started_at, a.id`, "a.id"), aq.Page, scanInto((*Activity).fields))
+}
+
+// ofVisible adds the condition that a column names an instance that an actor may see.
+func ofVisible(q *query, column string, a Actor) {
+	if a.Admin {
+		return
+	}
+	if a.UserID == "" {
+		q.Add(`1 = 0`)
+		return
+	}
+	instances, args := linked(a, "instance_id")
+	tasks, more := linked(a, "task_id")
+	q.Add(column+` IN (SELECT id FROM instances WHERE started_by = ? UNION `+instances+` UNION SELECT instance_id FROM tasks WHERE id IN (`+tasks+`))`,
+		append(append([]any{a.UserID}, args...), more...)...)
+}
+
+func (a *Activity) fields() []any {
+	return []any{&a.ID, &a.InstanceID, &a.DefinitionID, &a.ExecutionID, &a.ActivityID, &a.Name, &a.Type, &a.TaskID, &a.Assignee, &a.CalledID,
+		store.Time(&a.StartedAt), store.Time(&a.EndedAt), &a.DeleteReason, &a.TenantID}
+}

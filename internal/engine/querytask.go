@@ -1,0 +1,217 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"slices"
+
+	"github.com/sluicehq/sluice/internal/fault"
+	"github.com/sluicehq/sluice/internal/store"
+)
+
+// TaskQuery says which tasks are meant. The zero value means all open ones.
+type TaskQuery struct {
+	State State
+	// For restricts the list to what that actor may see: what he is assignee, owner,
+	// candidate or another link of, and the tasks of instances that he started or takes
+	// part in. nil means everything, as an administrator sees it.
+	For *Actor
+
+	ID, ExecutionID, InstanceID, ParentID string
+	InstanceIDs                           []string
+	Name, NameLike, NameContains          string // Contains: in any case
+	Description, DescriptionLike          string
+	Key, KeyLike                          string // the user task's id
+	Category, FormKey                     string
+	Assignee, AssigneeLike                string
+	Owner, OwnerLike                      string
+	Unassigned, Assigned                  bool
+	Delegation                            string
+	// Candidate asks for unassigned tasks that the actor may claim, by himself or one of
+	// his groups. One without groups means his own links alone, one without a user those
+	// groups'.
+	Candidate *Actor
+	// CandidateOrAssigned asks for those and the ones that he is assignee of.
+	CandidateOrAssigned *Actor
+	// Involved asks for those that the user is assignee or owner of, or linked to.
+	Involved string
+
+	Priority                 *int
+	MinPriority, MaxPriority *int
+	Created, Due, Finished   Between
+	WithoutDue               bool
+	NoSubtasks               bool
+	Suspended                *bool
+	Tenant                   Tenant
+
+	DefinitionID, DefinitionKey, DefinitionKeyLike string
+	DefinitionKeys                                 []string
+	DefinitionName                                 string
+	BusinessKey, BusinessKeyLike                   string
+	DeploymentID, DeploymentKey                    string
+
+	Variables         []VariableFilter // of the task alone
+	InstanceVariables []VariableFilter
+
+	Order Order // created (the default, newest first), due, name, priority, assignee, ended, id, description, owner, instance, execution, definition, key, tenant, duration
+	Page  Page
+}
+
+var taskOrders = columnOrder{"id": "t.id", "name": "t.name", "description": "t.description", "priority": "t.priority", "assignee": "t.assignee", "owner": "t.owner", "created": "t.created_at",
+	"due": "t.due_at", "ended": "t.ended_at", "instance": "t.instance_id", "execution": "t.execution_id", "definition": "t.definition_id", "key": "t.key", "tenant": "t.tenant_id",
+	"duration": "t.ended_at - t.created_at"}
+
+// Tasks returns a page of tasks and how many there are.
+func (e *Engine) Tasks(ctx context.Context, tq TaskQuery) ([]Task, int, error) {
+	q := &query{}
+	tq.where(q)
+	return list(ctx, e, q, of("t", taskColumns), `FROM tasks t`, tq.Order.clause(q, taskOrders, `t.created_at DESC, t.id DESC`, "t.id"), tq.Page, scanInto((*Task).fields))
+}
+
+func (tq *TaskQuery) where(q *query) {
+	q.state("t.", tq.State)
+	q.equal("t.id", tq.ID, "t.execution_id", tq.ExecutionID, "t.instance_id", tq.InstanceID, "t.parent_id", tq.ParentID, "t.name", tq.Name, "t.description", tq.Description,
+		"t.key", tq.Key, "t.category", tq.Category, "t.form_key", tq.FormKey, "t.assignee", tq.Assignee, "t.owner", tq.Owner, "t.delegation", tq.Delegation, "t.definition_id", tq.DefinitionID)
+	q.like("t.name", tq.NameLike, "t.description", tq.DescriptionLike, "t.key", tq.KeyLike, "t.assignee", tq.AssigneeLike, "t.owner", tq.OwnerLike)
+	q.contains("t.name", tq.NameContains)
+	q.among("t.instance_id", tq.InstanceIDs)
+	q.between("t.created_at", tq.Created)
+	q.between("t.due_at", tq.Due)
+	q.between("t.ended_at", tq.Finished)
+	q.is("t.suspended", tq.Suspended)
+	q.tenant("t.tenant_id", tq.Tenant)
+	for condition, on := range map[string]bool{`t.assignee = ''`: tq.Unassigned, `t.assignee <> ''`: tq.Assigned, `t.due_at IS NULL`: tq.WithoutDue, `t.parent_id = ''`: tq.NoSubtasks} {
+		if on {
+			q.Add(condition)
+		}
+	}
+	for op, n := range map[string]*int{"=": tq.Priority, ">=": tq.MinPriority, "<=": tq.MaxPriority} {
+		if n != nil {
+			q.Add(`t.priority `+op+` ?`, *n)
+		}
+	}
+	tq.people(q)
+	tq.process(q)
+	q.variables(`v.task_id = t.id AND v.task_id <> ''`, tq.Variables)
+	q.variables(`v.instance_id = t.instance_id AND v.execution_id = t.instance_id AND v.task_id = '' AND v.instance_id <> ''`, tq.InstanceVariables)
+}
+
+// people adds the conditions on who has to do with a task. The ids are gathered first,
+// through indexes, so that a page of few tasks among many is found at once.
+func (tq *TaskQuery) people(q *query) {
+	if tq.Candidate != nil {
+		ids, args := linked(*tq.Candidate, "task_id", Candidate)
+		q.Add(`t.assignee = '' AND t.id IN (`+ids+`)`, args...)
+	}
+	if a := tq.CandidateOrAssigned; a != nil {
+		ids, args := linked(*a, "task_id", Candidate)
+		q.Add(`(t.assignee = ? OR t.assignee = '' AND t.id IN (`+ids+`))`, append([]any{a.UserID}, args...)...)
+	}
+	if tq.Involved != "" {
+		q.Add(`t.id IN (SELECT id FROM tasks WHERE assignee = ? UNION SELECT id FROM tasks WHERE owner = ? UNION SELECT task_id FROM links WHERE user_id = ? AND task_id <> '')`,
+			tq.Involved, tq.Involved, tq.Involved)
+	}
+	if tq.For != nil {
+		visibleTasks(q, *tq.For)
+	}
+}
+
+// visibleTasks adds the condition that an actor may know of a task: what roles says, as
+// SQL.
+func visibleTasks(q *query, a Actor) {
+	if a.Admin {
+		return
+	}
+	if a.UserID == "" {
+		q.Add(`1 = 0`)
+		return
+	}
+	tasks, args := linked(a, "task_id")
+	instances, more := linked(a, "instance_id")
+	args = append([]any{a.UserID, a.UserID}, args...)
+	args = append(append(args, a.UserID), more...)
+	q.Add(`t.id IN (SELECT id FROM tasks WHERE assignee = ? UNION SELECT id FROM tasks WHERE owner = ? UNION `+tasks+
+		` UNION SELECT o.id FROM tasks o JOIN instances i ON i.id = o.instance_id WHERE i.started_by = ? UNION SELECT o.id FROM tasks o WHERE o.instance_id IN (`+instances+`))`, args...)
+}
+
+// process adds the conditions on the process that a task is part of.
+func (tq *TaskQuery) process(q *query) {
+	const definition = `t.definition_id IN (SELECT id FROM definitions WHERE `
+	q.when(tq.DefinitionKey, definition+`key = ?)`)
+	q.when(tq.DefinitionKeyLike, definition+`key`+likes+`)`)
+	q.when(tq.DefinitionName, definition+`name = ?)`)
+	q.when(tq.DeploymentID, definition+`deployment_id = ?)`)
+	q.when(tq.DeploymentKey, definition+`deployment_id IN (SELECT id FROM deployments WHERE key = ?))`)
+	q.when(tq.BusinessKey, `t.instance_id IN (SELECT id FROM instances WHERE business_key = ?)`)
+	q.when(tq.BusinessKeyLike, `t.instance_id IN (SELECT id FROM instances WHERE business_key`+likes+`)`)
+	if len(tq.DefinitionKeys) > 0 {
+		q.Add(definition+`key IN (`+marks(len(tq.DefinitionKeys))+`))`, anys(tq.DefinitionKeys)...)
+	}
+}
+
+// Task returns a task, open or ended. Errors: NotFound, and Forbidden when it is not the
+// actor's to see.
+func (e *Engine) Task(ctx context.Context, actor Actor, id string) (*Task, error) {
+	t, err := e.anyTask(ctx, id)
+	if err != nil || actor.Admin {
+		return t, err
+	}
+	may, err := e.maySee(ctx, actor, t)
+	if err != nil {
+		return nil, err
+	}
+	if !may {
+		return nil, fault.New(fault.Forbidden, "The task %q is not yours.", shown(id))
+	}
+	return t, nil
+}
+
+func (e *Engine) anyTask(ctx context.Context, id string) (*Task, error) {
+	t := &Task{}
+	err := e.db.QueryRow(ctx, t.fields(), `SELECT `+taskColumns+` FROM tasks WHERE id = $1`, id)
+	if errors.Is(err, store.ErrNoRow) {
+		return nil, fault.New(fault.NotFound, "There is no task %q.", shown(id))
+	}
+	return t, err
+}
+
+func (e *Engine) maySee(ctx context.Context, actor Actor, t *Task) (bool, error) {
+	q := &query{}
+	q.Add(`t.id = ?`, t.ID)
+	visibleTasks(q, actor)
+	n := 0
+	err := e.db.QueryRow(ctx, []any{&n}, `SELECT COUNT(*) FROM tasks t`+q.String(), q.Args...)
+	return n > 0, err
+}
+
+// Links returns who has to do with a task, an instance or a definition: exactly one id is
+// given. Assignee and owner of a task are among them.
+func (e *Engine) Links(ctx context.Context, taskID, instanceID, definitionID string) ([]Link, error) {
+	var all []Link
+	column, id := "definition_id", definitionID
+	switch {
+	case taskID != "":
+		column, id = "task_id", taskID
+		t, err := e.anyTask(ctx, taskID)
+		if err != nil {
+			return nil, err
+		}
+		if t.Assignee != "" {
+			all = append(all, Link{TaskID: t.ID, Kind: "assignee", UserID: t.Assignee})
+		}
+		if t.Owner != "" {
+			all = append(all, Link{TaskID: t.ID, Kind: "owner", UserID: t.Owner})
+		}
+	case instanceID != "":
+		column, id = "instance_id", instanceID
+	}
+	err := e.db.Query(ctx, func(row store.Row) error {
+		var l Link
+		err := row.Scan(l.fields()...)
+		if !slices.Contains(all, l) {
+			all = append(all, l)
+		}
+		return err
+	}, `SELECT `+linkColumns+` FROM links WHERE `+column+` = $1 AND `+column+` <> '' ORDER BY kind, user_id, group_id`, id)
+	return all, err
+}
