@@ -142,9 +142,11 @@ func (r *run) member(n *node) (any, error) {
 	return element(base, key)
 }
 
+// method calls a method. Null has all methods, and they give null; the arguments are
+// not looked at then.
 func (r *run) method(n *node) (any, error) {
 	base, err := r.eval(n.left)
-	if err != nil {
+	if err != nil || base == nil {
 		return nil, err
 	}
 	key, err := r.key(n)
@@ -154,9 +156,6 @@ func (r *run) method(n *node) (any, error) {
 	name, err := Text(key)
 	if err != nil {
 		return nil, err
-	}
-	if base == nil {
-		return nil, fmt.Errorf("the method %s is called on null; test for null first", quoted(name))
 	}
 	args := make([]any, len(n.kids))
 	for i, kid := range n.kids {

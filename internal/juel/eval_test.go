@@ -26,7 +26,7 @@ func TestEval(t *testing.T) {
 		"${i == 5.0}": true, "${i == '5'}": true, "${n == '42'}": true, "${'42' > 5}": true, "${'10' > '9'}": false, "${s eq 'ABC'}": false, "${nul == null}": true,
 		"${nul == ''}": false, "${nul < 1}": false, "${nul <= nul}": true, "${t eq 'TRUE'}": true, "${t == 'yes'}": false, "${f == ''}": true, "${i != 5}": false,
 		"${i ne 4}": true, "${'a' lt 'b'}": true, "${i ge 5}": true, "${i le '5'}": true, "${f < t}": true, "${date == date}": true, "${date < date}": false,
-		"${date <= date}": true, "${list == list}": true, "${map == map.b}": false, "${json == json}": true, "${'\U0001F600' < '\uFF5E'}": true,
+		"${date <= date}": true, "${list == list}": true, "${list <= list}": true, "${map > map}": false, "${map == map.b}": false, "${json == json}": true, "${'\U0001F600' < '\uFF5E'}": true,
 		"${0.0 == -0.0}": false, "${list == '[x, y, z]'}": true,
 		// logic
 		"${t && f}": false, "${t and 'true'}": true, "${f || 'TRUE'}": true, "${f or nul}": false, "${not f}": true, "${!''}": true, "${'yes' && t}": false,
@@ -39,7 +39,7 @@ func TestEval(t *testing.T) {
 		"${date.time}": int64(1767600000000), "${date.year}": int32(126), "${execution.id}": "4711", "${execution.tenantId}": "", "${execution['id']}": "4711",
 		"${json.age}": "7", "${json.arr[0]}": nil, "${json.missing}": nil, "${json.o.x}": true, "${json['name']}": "kermit", "${json.missing.x}": nil,
 		// methods
-		"${execution.getVariable('i')}": int32(5), "${execution.hasVariable('zz')}": false, "${execution.getTenantId()}": "", "${list['size']()}": int32(3),
+		"${execution.getVariable('i')}": int32(5), "${execution.hasVariable('zz')}": false, "${execution.getTenantId()}": "", "${list['size']()}": int32(3), "${nul.foo(undefined)}": nil, "${map.q.foo().x}": nil, "${list[t]}": "y", "${list[f]}": "x",
 		"${(s).length()}": int32(3), "${'abc'.length()}": int32(3),
 	} {
 		t.Run(text, func(t *testing.T) {

@@ -167,7 +167,7 @@ func (c *call) reachJSON(j JSON) (any, error) {
 	switch c.method {
 	case "asText":
 		if j.kind() == jsonMissing || j.kind() == jsonNull {
-			return c.text(0)
+			return c.args[0], nil
 		}
 		return j.text(), nil
 	case "asInt":

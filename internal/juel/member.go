@@ -97,11 +97,13 @@ func element(base, key any) (any, error) {
 	return Property(base, name)
 }
 
-// toIndex reads the index of a list: a number, or a text that is one.
+// toIndex reads the index of a list: a number, a text that is one, or a Boolean.
 func toIndex(key any) (int64, error) {
 	switch v := key.(type) {
 	case int32, int64, float64:
 		return Integer(v)
+	case bool:
+		return int64(truthNumber(v)), nil
 	case string:
 		if index, err := Integer(v); err == nil && v != "" {
 			return index, nil
@@ -218,9 +220,15 @@ func (c *call) is(method string, args int) bool {
 	return c.method == method && len(c.args) == args
 }
 
-// text returns an argument as String, number as int (Java's 32 bits).
-func (c *call) text(i int) (string, error) { return Text(c.args[i]) }
+// text returns an argument as String; null is none.
+func (c *call) text(i int) (string, error) {
+	if c.args[i] == nil {
+		return "", fmt.Errorf("argument %d of %s is null", i+1, quoted(c.method))
+	}
+	return Text(c.args[i])
+}
 
+// number returns an argument as int, which has 32 bits in Java.
 func (c *call) number(i int) (int, error) {
 	value, err := Integer(c.args[i])
 	if err == nil && int64(int32(value)) != value {

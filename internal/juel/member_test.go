@@ -37,7 +37,7 @@ func TestMethods(t *testing.T) {
 		// numbers
 		"${i.toString()}": "5", "${i.intValue()}": int32(5), "${l.intValue()}": int32(10), "${(4294967297).intValue()}": int32(1), "${1e20.intValue()}": int32(math.MaxInt32),
 		"${(300).byteValue()}": int32(44), "${(70000).shortValue()}": int32(4464), "${d.longValue()}": int64(2), "${1e20.longValue()}": int64(math.MaxInt64), "${i.doubleValue()}": 5.0,
-		"${0.1.floatValue()}": float64(float32(0.1)), "${d.isNaN()}": false, "${(0.0 / 0).isNaN()}": true, "${(1 / 0).isInfinite()}": true, "${i.compareTo(7)}": int32(-1), "${d.compareTo(2.5)}": int32(0),
+		"${0.1.floatValue()}": float64(float32(0.1)), "${d.isNaN()}": false, "${(0.0 / 0).isNaN()}": true, "${(1 / 0).isInfinite()}": true, "${i.compareTo(7)}": int32(-1), "${d.compareTo(2.5)}": int32(0), "${(0.0 / 0).compareTo(5)}": int32(1), "${0.0.compareTo(-0.0)}": int32(1), "${s.equalsIgnoreCase(nul)}": false, "${s.equals(nul)}": false,
 		"${i.equals(5)}": false, "${l.equals(10)}": true, "${i.hashCode()}": int32(5), "${(4294967297).hashCode()}": int32(0), "${2.5.hashCode()}": int32(1074003968),
 		// Boolean
 		"${t.booleanValue()}": true, "${t.compareTo(false)}": int32(1), "${t.toString()}": "true", "${t.hashCode()}": int32(1231), "${f.hashCode()}": int32(1237),

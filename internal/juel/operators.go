@@ -117,6 +117,9 @@ func compare(op symbol, left, right any) (bool, error) {
 	if left == nil || right == nil {
 		return left == nil && right == nil && (op == symLe || op == symGe), nil
 	}
+	if identical(left, right) {
+		return op == symLe || op == symGe, nil
+	}
 	less, greater, err := order(left, right)
 	switch op {
 	case symLt:
@@ -127,6 +130,19 @@ func compare(op symbol, left, right any) (bool, error) {
 		return !greater, err
 	}
 	return !less, err
+}
+
+// identical reports whether two lists or maps are one and the same.
+func identical(left, right any) bool {
+	switch a := left.(type) {
+	case []any:
+		b, ok := right.([]any)
+		return ok && len(a) == len(b) && (len(a) == 0 || &a[0] == &b[0])
+	case map[string]any:
+		b, ok := right.(map[string]any)
+		return ok && reflect.ValueOf(a).Pointer() == reflect.ValueOf(b).Pointer()
+	}
+	return false
 }
 
 // order compares as numbers when one side is a number, else as texts when one side

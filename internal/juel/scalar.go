@@ -44,19 +44,31 @@ func int32Value(v any) int32 {
 	return int32(number)
 }
 
+// compareNumber is compareTo: for Doubles NaN is the greatest, and -0.0 is less than 0.0.
 func (c *call) compareNumber(v any) (any, error) {
-	less, greater, err := order(v, c.args[0])
-	switch {
-	case c.args[0] == nil:
+	if c.args[0] == nil {
 		return nil, errors.New("compareTo takes a number")
-	case err != nil:
-		return nil, err
-	case less:
-		return int32(-1), nil
-	case greater:
-		return int32(1), nil
 	}
-	return int32(0), nil
+	if f, ok := v.(float64); ok {
+		other, err := Float(c.args[0])
+		return int32(compareDoubles(f, other)), err
+	}
+	number, err := Integer(v)
+	if err != nil {
+		return nil, err
+	}
+	other, err := Integer(c.args[0])
+	return int32(cmp.Compare(number, other)), err
+}
+
+func compareDoubles(a, b float64) int {
+	switch {
+	case a < b:
+		return -1
+	case a > b:
+		return 1
+	}
+	return cmp.Compare(int64(doubleBits(a)), int64(doubleBits(b)))
 }
 
 // onBoolean is java.lang.Boolean.

@@ -44,7 +44,7 @@ var textMethods = map[string]textMethod{
 	"startsWith":          {1, 2, (*call).startsWith},
 	"equals":              {1, 1, func(c *call, s string) (any, error) { return c.args[0] == any(s), nil }},
 	"contentEquals":       withText(func(s, arg string) (any, error) { return s == arg, nil }),
-	"equalsIgnoreCase":    withText(func(s, arg string) (any, error) { return strings.EqualFold(s, arg), nil }),
+	"equalsIgnoreCase":    {1, 1, (*call).equalsIgnoreCase},
 	"compareTo":           withText(func(s, arg string) (any, error) { return int32(compareText(s, arg)), nil }),
 	"compareToIgnoreCase": withText(func(s, arg string) (any, error) { return int32(compareFolded(s, arg)), nil }),
 	"concat":              withText(func(s, arg string) (any, error) { return bounded(len(s)+len(arg), func() string { return s + arg }) }),
@@ -65,6 +65,14 @@ func withText(do func(s, arg string) (any, error)) textMethod {
 		}
 		return do(s, arg)
 	}}
+}
+
+func (c *call) equalsIgnoreCase(s string) (any, error) {
+	if c.args[0] == nil {
+		return false, nil
+	}
+	other, err := c.text(0)
+	return err == nil && strings.EqualFold(s, other), err
 }
 
 // control is what trim takes off.
