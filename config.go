@@ -261,6 +261,13 @@ type UsersConfig struct {
 	// themselves, without a user (client credentials). sluice.users.service-user.
 	// Empty refuses them.
 	ServiceUser string
+	// RememberTTL is how long a client stays signed in that signed in at
+	// /activiti-app/app/authentication and asked to be remembered.
+	// security.cookie.max-age, in seconds. Default 2678400, 31 days.
+	RememberTTL time.Duration
+	// CSRFDisabled takes the cookies of such clients without APS's pair of the header
+	// X-CSRF-TOKEN and the cookie CSRF-TOKEN. security.csrf.disabled. Default false.
+	CSRFDisabled bool
 }
 
 // CORSConfig is which other sites' pages may call the API from a browser.
@@ -327,7 +334,7 @@ func DefaultConfig() Config {
 		},
 		Audit:  AuditConfig{Tokens: oauth.AuditPeople, Retention: 90 * 24 * time.Hour},
 		Bearer: BearerConfig{Enabled: true},
-		Users:  UsersConfig{CaseSensitive: true},
+		Users:  UsersConfig{CaseSensitive: true, RememberTTL: 31 * 24 * time.Hour},
 		CORS: CORSConfig{
 			Methods: []string{"GET", "POST", "HEAD", "OPTIONS", "PUT", "DELETE"},
 			Headers: []string{
@@ -406,6 +413,7 @@ func (c Config) validateServer(p *problems) {
 		"sluice.audit.tokens", "%q is not people, all or none", c.Audit.Tokens)
 	p.add(c.Audit.Retention < 0 || (c.Audit.Retention > 0 && c.Audit.Retention < time.Hour), "sluice.audit.retention", "%s is shorter than 1h; 0 keeps everything", c.Audit.Retention)
 	p.add(c.SessionTTL < time.Minute, "sluice.session-ttl", "it must be a minute or more")
+	p.add(c.Users.RememberTTL < time.Minute, "security.cookie.max-age", "it must be 60 seconds or more")
 	p.add(c.HousekeepingInterval < time.Second || c.HousekeepingInterval > 24*time.Hour, "sluice.housekeeping.interval", "%s is not from 1s to 24h", c.HousekeepingInterval)
 	p.add(c.DatabaseConnections < 2 || c.DatabaseConnections > 1000, "sluice.database-connections", "%d is not from 2 to 1000", c.DatabaseConnections)
 	p.add(c.PasswordConcurrency < 1 || c.PasswordConcurrency > 1000, "sluice.password-concurrency", "%d is not from 1 to 1000", c.PasswordConcurrency)

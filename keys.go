@@ -135,6 +135,8 @@ var keys = []key{
 	{name: "security.oauth2.client.tokenName", todo: true},
 	{name: "security.authentication.use-externalid", set: flag(func(c *Config) *bool { return &c.Users.UseExternalID })},
 	{name: "security.authentication.casesensitive", set: flag(func(c *Config) *bool { return &c.Users.CaseSensitive })},
+	{name: "security.cookie.max-age", set: seconds(func(c *Config) *time.Duration { return &c.Users.RememberTTL })},
+	{name: "security.csrf.disabled", set: flag(func(c *Config) *bool { return &c.Users.CSRFDisabled })},
 	{name: "sluice.users.create", set: flag(func(c *Config) *bool { return &c.Users.Create })},
 	{name: "sluice.users.groups-claim", set: text(func(c *Config) *string { return &c.Users.GroupsClaim })},
 	{name: "sluice.users.service-user", set: text(func(c *Config) *string { return &c.Users.ServiceUser })},

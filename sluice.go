@@ -17,6 +17,7 @@ import (
 	"github.com/sluicehq/sluice/internal/api"
 	"github.com/sluicehq/sluice/internal/audit"
 	"github.com/sluicehq/sluice/internal/engine"
+	"github.com/sluicehq/sluice/internal/filter"
 	"github.com/sluicehq/sluice/internal/gateway"
 	"github.com/sluicehq/sluice/internal/identity"
 	"github.com/sluicehq/sluice/internal/oauth"
@@ -214,6 +215,7 @@ func (s *Server) openRooms(ctx context.Context) (err error) {
 		Audit: s.audit, Elsewhere: elsewhere,
 		UseExternalID: s.cfg.Users.UseExternalID, CaseSensitive: s.cfg.Users.CaseSensitive, SessionTTL: s.cfg.SessionTTL,
 		CreateUsers: s.cfg.Users.Create, GroupsClaim: s.cfg.Users.GroupsClaim, ServiceUser: s.cfg.Users.ServiceUser,
+		RememberTTL: s.cfg.Users.RememberTTL, NoPair: s.cfg.Users.CSRFDisabled,
 		PasswordConcurrency: s.cfg.PasswordConcurrency, CheapPasswords: s.cheap, Guard: s.guard, Secure: secure, Log: s.log, Now: s.now,
 		Purpose:       func(ctx context.Context, next string) string { return s.auth.Purpose(ctx, next) },
 		StatusChanged: func(ctx context.Context, tx *store.Tx, userID int64) error { return s.auth.UserEnded(ctx, tx, userID) },
@@ -332,12 +334,20 @@ func matches(mux *http.ServeMux, r *http.Request) bool {
 
 // apiHandler settles who is calling before any operation runs.
 func (s *Server) apiHandler() http.Handler {
-	rest := api.New(s.users, api.Config{Version: apsVersion, Log: s.log})
+	rest := api.New(s.users, api.Config{Version: apsVersion, Filters: filter.New(s.db), Log: s.log})
 	byToken := s.check.Require(s.users.RequireToken(rest, rest.Refuse))
 	byPassword := s.users.RequireBasic(rest, rest.Refuse)
+	byCookie := http.NewServeMux()
+	byCookie.Handle(appPath, s.users.RequireCookie(rest, rest.Refuse))
+	s.users.RegisterApp(byCookie, rest.Refuse)
 	basic := s.cfg.Bearer.Basic()
 	return cors(s.cfg.CORS, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		scheme, _, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+		scheme, _, sent := strings.Cut(r.Header.Get("Authorization"), " ")
+		_, signs := byCookie.Handler(r)
+		if signs == appPath && !sent || signs != "" && signs != appPath {
+			byCookie.ServeHTTP(w, r)
+			return
+		}
 		if basic && strings.EqualFold(scheme, "Basic") {
 			byPassword.ServeHTTP(w, r)
 			return
@@ -345,6 +355,9 @@ func (s *Server) apiHandler() http.Handler {
 		byToken.ServeHTTP(w, r)
 	}))
 }
+
+// appPath is where the addresses of APS's own pages stand, which take cookies too.
+const appPath = "/activiti-app/app/"
 
 // apsVersion is the version of APS whose API this is.
 var apsVersion = api.Version{Edition: "Sluice " + Version, Major: "24", Minor: "1", Revision: "0", Type: "bpmSuite"}
@@ -385,6 +398,7 @@ func (s *Server) routes() http.Handler {
 	}
 	if s.API != nil {
 		mux.Handle("/activiti-app/api/", s.API)
+		mux.Handle(appPath, s.API)
 	}
 	if s.cfg.Demo {
 		mux.HandleFunc("GET /demo/callback", s.demoCallback)

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/sluicehq/sluice/internal/fault"
+	"github.com/sluicehq/sluice/internal/filter"
 	"github.com/sluicehq/sluice/internal/identity"
 )
 
@@ -22,6 +23,8 @@ type Version struct {
 // Config is what the room needs besides the rooms it calls.
 type Config struct {
 	Version Version
+	// Filters are the searches that users keep.
+	Filters *filter.Service
 	Log     *slog.Logger
 }
 
@@ -37,7 +40,10 @@ type API struct {
 // New returns the REST API.
 func New(users *identity.Service, cfg Config) *API {
 	a := &API{users: users, cfg: cfg, mux: http.NewServeMux(), routes: map[string]*route{}}
-	for _, register := range []func(){a.registerSystem, a.registerIdentity, a.registerPictures, a.registerAdminUsers, a.registerAdminGroups, a.registerTenants, a.registerUnbuilt} {
+	for _, register := range []func(){
+		a.registerSystem, a.registerIdentity, a.registerPictures, a.registerAdminUsers, a.registerAdminGroups, a.registerTenants, a.registerFilters,
+		a.registerUnbuilt,
+	} {
 		register()
 	}
 	return a

@@ -112,7 +112,9 @@ func (s *Service) comeBack(w http.ResponseWriter, r *http.Request) {
 	next := local(t.Next)
 	u, err := s.vouchedElsewhere(r.Context(), query, t.Verifier)
 	if err == nil {
-		err = s.startSession(w, r, u, elsewhereSignIn)
+		d := s.pageDoor()
+		d.way = elsewhereSignIn
+		err = s.startSession(w, r, u, d)
 	}
 	switch {
 	case fault.Is(err, fault.Unauthorized):

@@ -31,6 +31,12 @@ type Config struct {
 	ServiceUser string
 	// SessionTTL is how long a browser stays signed in.
 	SessionTTL time.Duration
+	// RememberTTL is how long a client of APS that wants to be remembered stays
+	// signed in (security.cookie.max-age).
+	RememberTTL time.Duration
+	// NoPair takes cookies of APS's clients without its CSRF pair
+	// (security.csrf.disabled).
+	NoPair bool
 	// PasswordConcurrency is how many slow hashes run at once; 0 means 1.
 	PasswordConcurrency int
 	// CheapPasswords hashes at a cost that is for tests alone.

@@ -35,6 +35,7 @@ type signInWay struct{ amr, by string }
 var (
 	passwordSignIn  = signInWay{amr: "pwd", by: "page"}
 	elsewhereSignIn = signInWay{by: "elsewhere"}
+	appSignIn       = signInWay{amr: "pwd", by: "app"}
 )
 
 // State is the session's public id. It tells nothing about its cookie, and stays
@@ -60,11 +61,26 @@ type EndedSession struct {
 	UserID int64
 }
 
-func (s *Service) cookieName() string {
+// door is a way in that has a cookie of its own, which opens nothing else.
+type door struct {
+	kind, cookie, path string
+	ttl                time.Duration
+	keep               bool // by the browser, when it is closed
+	way                signInWay
+}
+
+// pageDoor is the sign-in page's.
+func (s *Service) pageDoor() door {
+	d := door{kind: "page", cookie: "sluice-session", path: "/", ttl: s.cfg.SessionTTL, keep: true, way: passwordSignIn}
 	if s.cfg.Secure {
-		return "__Host-sluice-session"
+		d.cookie = "__Host-sluice-session"
 	}
-	return "sluice-session"
+	return d
+}
+
+// appDoor is that of APS's clients, which know the cookie by this name.
+func (s *Service) appDoor() door {
+	return door{kind: "app", cookie: "ACTIVITI_REMEMBER_ME", path: "/activiti-app", ttl: s.cfg.RememberTTL, way: appSignIn}
 }
 
 func digest(secret string) []byte {
@@ -74,8 +90,10 @@ func digest(secret string) []byte {
 
 // Session returns the session of the request's cookie while it and its user
 // stand, or nil. An error means that it could not be looked up.
-func (s *Service) Session(r *http.Request) (*Session, error) {
-	c, err := r.Cookie(s.cookieName())
+func (s *Service) Session(r *http.Request) (*Session, error) { return s.session(r, s.pageDoor()) }
+
+func (s *Service) session(r *http.Request, d door) (*Session, error) {
+	c, err := r.Cookie(d.cookie)
 	if err != nil || c.Value == "" {
 		return nil, nil
 	}
@@ -83,7 +101,7 @@ func (s *Service) Session(r *http.Request) (*Session, error) {
 	var amr string
 	dest := append(session.User.Columns(), store.Time(&session.AuthTime), &session.id, &amr)
 	err = s.db.QueryRow(r.Context(), dest, `SELECT `+UserColumns+`, s.auth_at, s.sid, s.amr FROM sessions s JOIN users u ON u.id = s.user_id
-		WHERE s.hash = $1 AND s.expires_at > $2`, session.hash, store.Millis(s.cfg.Now()))
+		WHERE s.hash = $1 AND s.expires_at > $2 AND s.kind = $3`, session.hash, store.Millis(s.cfg.Now()), d.kind)
 	if errors.Is(err, store.ErrNoRow) || (err == nil && !session.User.Active()) {
 		return nil, nil
 	}
@@ -96,46 +114,50 @@ func (s *Service) Session(r *http.Request) (*Session, error) {
 
 // StartSession signs the browser in by a password that was checked.
 func (s *Service) StartSession(w http.ResponseWriter, r *http.Request, u *User) error {
-	return s.startSession(w, r, u, passwordSignIn)
+	return s.startSession(w, r, u, s.pageDoor())
 }
 
 // startSession signs the browser in under a new cookie and ends the session it
 // had; the public id stays when that was the same user's.
-func (s *Service) startSession(w http.ResponseWriter, r *http.Request, u *User, way signInWay) error {
+func (s *Service) startSession(w http.ResponseWriter, r *http.Request, u *User, d door) error {
 	value := rand.Text() + rand.Text()
 	now := s.cfg.Now()
 	err := s.db.Write(r.Context(), func(tx *store.Tx) error {
-		id, err := s.replaceSession(r, tx, u)
+		id, err := s.replaceSession(r, tx, u, d)
 		if err != nil {
 			return err
 		}
-		_, err = tx.Exec(r.Context(), `INSERT INTO sessions (hash, sid, user_id, auth_at, amr, address, agent, expires_at)
-			VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`, digest(value), id, u.ID, store.Millis(now), way.amr, origin.Text(r.Context()),
-			cut(r.UserAgent(), maxText), store.Millis(now.Add(s.cfg.SessionTTL)))
+		_, err = tx.Exec(r.Context(), `INSERT INTO sessions (hash, sid, user_id, auth_at, amr, address, agent, expires_at, kind)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`, digest(value), id, u.ID, store.Millis(now), d.way.amr, origin.Text(r.Context()),
+			cut(r.UserAgent(), maxText), store.Millis(now.Add(d.ttl)), d.kind)
 		if err != nil {
 			return err
 		}
-		return s.cfg.Audit.Write(r.Context(), tx, audit.Event{Name: "sign_in", Actor: audit.User(u.ID), ActorName: u.Email, Details: audit.Details{"by": way.by}})
+		return s.cfg.Audit.Write(r.Context(), tx, audit.Event{Name: "sign_in", Actor: audit.User(u.ID), ActorName: u.Email, Details: audit.Details{"by": d.way.by}})
 	})
 	if err != nil {
 		return err
 	}
-	s.setCookie(w, value, int(s.cfg.SessionTTL/time.Second))
+	maxAge := 0
+	if d.keep {
+		maxAge = int(d.ttl / time.Second)
+	}
+	s.setCookie(w, d, value, maxAge)
 	s.cfg.Log.InfoContext(r.Context(), "signed in", "user", u.ID)
 	return nil
 }
 
-func (s *Service) setCookie(w http.ResponseWriter, value string, maxAge int) {
-	http.SetCookie(w, &http.Cookie{Name: s.cookieName(), Value: value, Path: "/", MaxAge: maxAge, HttpOnly: true,
+func (s *Service) setCookie(w http.ResponseWriter, d door, value string, maxAge int) {
+	http.SetCookie(w, &http.Cookie{Name: d.cookie, Value: value, Path: d.path, MaxAge: maxAge, HttpOnly: true,
 		Secure: s.cfg.Secure, SameSite: http.SameSiteLaxMode})
 }
 
 // replaceSession drops the session that the browser had and returns the public id
 // of the new one.
-func (s *Service) replaceSession(r *http.Request, tx *store.Tx, u *User) (id string, err error) {
+func (s *Service) replaceSession(r *http.Request, tx *store.Tx, u *User, d door) (id string, err error) {
 	var had []EndedSession
-	if c, err := r.Cookie(s.cookieName()); err == nil {
-		if had, err = dropSessions(r.Context(), tx, `hash = $1`, digest(c.Value)); err != nil {
+	if c, err := r.Cookie(d.cookie); err == nil {
+		if had, err = dropSessions(r.Context(), tx, `hash = $1 AND kind = $2`, digest(c.Value), d.kind); err != nil {
 			return "", err
 		}
 	}
@@ -203,12 +225,16 @@ func (s *Service) ended(ctx context.Context, tx *store.Tx, list []EndedSession) 
 
 // EndSession signs the browser out.
 func (s *Service) EndSession(w http.ResponseWriter, r *http.Request) error {
-	c, err := r.Cookie(s.cookieName())
+	return s.endSession(w, r, s.pageDoor())
+}
+
+func (s *Service) endSession(w http.ResponseWriter, r *http.Request, d door) error {
+	c, err := r.Cookie(d.cookie)
 	if err != nil {
 		return nil //nolint:nilerr // no cookie: signed out already
 	}
 	err = s.db.Write(r.Context(), func(tx *store.Tx) error {
-		list, err := dropSessions(r.Context(), tx, `hash = $1`, digest(c.Value))
+		list, err := dropSessions(r.Context(), tx, `hash = $1 AND kind = $2`, digest(c.Value), d.kind)
 		if err == nil {
 			err = s.recordEnded(r.Context(), tx, "sign_out", list, nil)
 		}
@@ -220,7 +246,7 @@ func (s *Service) EndSession(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	s.setCookie(w, "", -1)
+	s.setCookie(w, d, "", -1)
 	return nil
 }
 
