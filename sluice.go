@@ -198,8 +198,6 @@ func (s *Server) openRooms(ctx context.Context) (err error) {
 	if s.cfg.Role == RoleGateway && (s.cfg.Bearer.elsewhere() || s.own != nil) {
 		return nil
 	}
-	signs := !s.admin && (s.cfg.Role == RoleAll || s.cfg.Role == RoleAuth)
-	spare := s.spareKey(signs)
 	if s.db, err = openStore(ctx, s.cfg, s.log); err != nil {
 		return err
 	}
@@ -241,8 +239,8 @@ func (s *Server) openRooms(ctx context.Context) (err error) {
 	}
 	s.auth, err = oauth.New(ctx, s.db, s.users, s.pages, oauth.Config{
 		Audit: s.audit, AuditTokens: s.cfg.Audit.Tokens, SigningAlg: o.SigningAlg, KeyRotation: o.KeyRotation, KeyOverlap: o.KeyOverlap, Key: master, PreviousKey: previous,
-		Keyless: !signs, SpareKey: spare,
-		Issuer: s.cfg.issuer(), Audience: s.resource(), AccessTTL: o.AccessTTL, RefreshTTL: o.RefreshTTL, CodeTTL: o.CodeTTL,
+		Keyless: s.admin || (s.cfg.Role != RoleAll && s.cfg.Role != RoleAuth),
+		Issuer:  s.cfg.issuer(), Audience: s.resource(), AccessTTL: o.AccessTTL, RefreshTTL: o.RefreshTTL, CodeTTL: o.CodeTTL,
 		CustomGrants: s.customGrants(), PushedTTL: o.PushedTTL, DeviceTTL: o.DeviceTTL, DeviceWithoutSecret: o.DeviceWithoutSecret, DPoPNonces: o.DPoPNonces,
 		Certificates: s.cfg.certificates(), AsksCertificates: s.cfg.TLS.ClientCertificates, ClientCAs: authorities,
 		RequestTTL: o.RequestTTL, RefreshGrace: o.RefreshGrace, JWT: o.JWT, QueryParameters: o.TokenParametersInQuery, UserinfoWithoutOpenID: o.UserinfoWithoutOpenID,
@@ -252,21 +250,6 @@ func (s *Server) openRooms(ctx context.Context) (err error) {
 		Guard: s.guard, Secure: secure, Log: s.log, Now: s.now,
 	})
 	return err
-}
-
-// databaseFile is where SQLite keeps everything.
-func (c Config) databaseFile() string { return filepath.Join(c.Data, "sluice.db") }
-
-// spareKey begins to make the key that a first start on SQLite needs, while the tables
-// are being made. It is nil on a database that has one, or may have one.
-func (s *Server) spareKey(signs bool) *oauth.SpareKey {
-	if !signs || s.cfg.Database != "" {
-		return nil
-	}
-	if _, err := os.Stat(s.cfg.databaseFile()); err == nil {
-		return nil
-	}
-	return oauth.MakeSpareKey()
 }
 
 // openStore opens the configured database and brings it up to date.
@@ -282,7 +265,7 @@ func openStore(ctx context.Context, cfg Config, log *slog.Logger) (*store.DB, er
 }
 
 func openUnmigrated(ctx context.Context, cfg Config, log *slog.Logger) (*store.DB, error) {
-	return store.Open(ctx, store.Config{URL: cfg.Database, Path: cfg.databaseFile(),
+	return store.Open(ctx, store.Config{URL: cfg.Database, Path: filepath.Join(cfg.Data, "sluice.db"),
 		Connections: cfg.DatabaseConnections, Log: log})
 }
 
@@ -467,6 +450,9 @@ func (s *Server) Close() error {
 	defer s.out.flush()
 	if s.db == nil {
 		return nil
+	}
+	if s.auth != nil {
+		s.auth.Close()
 	}
 	if s.engine != nil {
 		if err := s.engine.Close(); err != nil {

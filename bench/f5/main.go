@@ -79,6 +79,7 @@ func (l *load) story(server *script, length time.Duration) error {
 		after.print("  after", 0)
 		problems = append(problems, seen.problems(t.name, true)...)
 		problems = append(problems, after.problems("after "+t.name, false)...)
+		problems = append(problems, seen.slower(t.name, calm, after)...)
 		if recovery > time.Second+t.patience {
 			problems = append(problems, fmt.Sprintf("%s: %v after its end a good token was not accepted", t.name, recovery))
 		}

@@ -81,6 +81,25 @@ func (s *seen) part(percent int) time.Duration {
 	return s.opened[len(s.opened)*percent/100]
 }
 
+// A route that needs no token is as fast in trouble as in the calm before and after it,
+// up to what a machine with others on it does by itself.
+const (
+	slowerRatio = 2
+	slowerSlack = 25 * time.Millisecond
+)
+
+// slower compares the open route's p99 with that of calm phases of the same run.
+func (s *seen) slower(name string, calm ...*seen) []string {
+	var base time.Duration
+	for _, c := range calm {
+		base = max(base, c.part(99))
+	}
+	if got := s.part(99); got > slowerRatio*base+slowerSlack {
+		return []string{fmt.Sprintf("%s: the open route's p99 is %v, and %v in calm", name, got, base)}
+	}
+	return nil
+}
+
 // problems lists what must not be. In trouble nobody can know, so that even a bad
 // token is not told as one.
 func (s *seen) problems(name string, trouble bool) (list []string) {

@@ -142,6 +142,7 @@ func TestStatementsOfARequest(t *testing.T) {
 		return a
 	}
 	own := form("grant_type", "client_credentials")
+	srv.Get(t, "/oauth/jwks") // when the keys are there, nobody is busy with them
 	post("web", "secret", "/oauth/token", own)
 	user := post("web", "secret", "/oauth/token", form("grant_type", "password", "username", kermit, "password", password))
 	post("rs", "rs secret", "/oauth/introspect", form("token", user.Text("access_token")))

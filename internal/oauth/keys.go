@@ -175,6 +175,9 @@ func (r *keyring) published(now time.Time, keep time.Duration) jose.JSONWebKeySe
 
 // sign makes a JWT of the given type.
 func (k *keyStore) sign(algorithm, typ string, claims any) (string, error) {
+	if algorithm == string(jose.RS256) {
+		k.wait()
+	}
 	key := k.current(signingAge).signing(algorithm, k.now())
 	if key == nil {
 		return "", fmt.Errorf("signing: this process has no key of %s", algorithm)
@@ -230,6 +233,7 @@ func (s *Service) accessTokenAlg(c *Client) string {
 // jwks answers the public keys (RFC 7517). Verifiers may keep them for as long as
 // a new key is published, at the least, before it signs.
 func (s *Service) jwks(w http.ResponseWriter, r *http.Request) {
+	s.keys.wait()
 	set := s.keys.current(publishedAge).published(s.now(), s.keys.keep())
 	if len(set.Keys) == 0 {
 		s.refuse(w, r, fault.New(fault.Unavailable, "this process has no signing keys"))

@@ -444,3 +444,35 @@ func TestNothingPrintsAKey(t *testing.T) {
 		}
 	}
 }
+
+// A new database's RSA key is made while the rest goes on: who needs it waits for it, who
+// does not goes on, and a second process begins with it.
+func TestTheFirstRSAKeyIsMadeMeanwhile(t *testing.T) {
+	t.Parallel()
+	db := storetest.Open(t)
+	k := newKeyTest(db, time.Now(), nil)
+	if err := k.start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if k.first == nil {
+		t.Fatal("nobody makes it")
+	}
+	for _, algorithm := range []string{es, rs} {
+		if token, err := k.sign(algorithm, typeAccess, struct{}{}); err != nil {
+			t.Errorf("%s: %v", algorithm, err)
+		} else if _, err := k.verify(token, typeAccess); err != nil {
+			t.Errorf("%s: %v", algorithm, err)
+		}
+	}
+	if k.making() {
+		t.Error("what needs the key did not wait for it")
+	}
+	second := newKeyTest(db, time.Now(), nil)
+	if err := second.start(t.Context()); err != nil || second.first != nil {
+		t.Errorf("a second process makes one too: %v", err)
+	}
+	ring, err := k.list(t.Context())
+	if err != nil || len(ring.of(rs)) != 1 || len(ring.of(es)) != 1 {
+		t.Errorf("%+v %v", ring, err)
+	}
+}

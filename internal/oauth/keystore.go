@@ -6,6 +6,7 @@ import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
+	"crypto/rsa"
 	"crypto/x509"
 	"encoding/base64"
 	"fmt"
@@ -45,14 +46,16 @@ type keyStore struct {
 	before  *MasterKey // what encrypted until now; may be nil
 	period  time.Duration
 	overlap time.Duration
-	spare   *SpareKey // may be nil
 
 	ring    atomic.Pointer[keyring] // nil in a process that signs nothing
 	reading sync.Mutex
+	// first is closed when the first RSA key of a new database is there, or could not be
+	// made; nil when nobody makes it.
+	first chan struct{}
 }
 
 func newKeyStore(db *store.DB, cfg Config) *keyStore {
-	return &keyStore{db: db, now: cfg.Now, log: cfg.Log, audit: cfg.Audit, master: cfg.Key, before: cfg.PreviousKey, period: cfg.KeyRotation, overlap: cfg.KeyOverlap, spare: cfg.SpareKey}
+	return &keyStore{db: db, now: cfg.Now, log: cfg.Log, audit: cfg.Audit, master: cfg.Key, before: cfg.PreviousKey, period: cfg.KeyRotation, overlap: cfg.KeyOverlap}
 }
 
 // keep is how long a retired key stays published: while a token that it signed
@@ -60,10 +63,15 @@ func newKeyStore(db *store.DB, cfg Config) *keyStore {
 func (k *keyStore) keep() time.Duration { return maxTokenTTL + k.overlap }
 
 // start reads the keys of a process that signs, makes what is missing and
-// encrypts what is not encrypted by the configured key.
+// encrypts what is not encrypted by the configured key. The first RSA key takes as long
+// as all the rest of a first start, and is made meanwhile: what needs it waits for it.
 func (k *keyStore) start(ctx context.Context) error {
 	if err := k.load(ctx); err != nil {
 		return err
+	}
+	if k.ring.Load().newest(string(jose.RS256)) == nil {
+		k.first = make(chan struct{})
+		go k.makeFirst(context.WithoutCancel(ctx))
 	}
 	if err := k.rotateDue(ctx); err != nil {
 		return err
@@ -79,8 +87,39 @@ func (k *keyStore) start(ctx context.Context) error {
 	return err
 }
 
-// load reads every key anew.
+// makeFirst makes the first RSA key. When it cannot, the next rotation tries again.
+func (k *keyStore) makeFirst(ctx context.Context) {
+	defer close(k.first)
+	err := k.make(ctx, string(jose.RS256), 1, k.now())
+	if err == nil {
+		err = k.load(ctx)
+	}
+	if err != nil {
+		k.log.ErrorContext(ctx, "making the first signing key of RS256; it is tried again within a minute", "error", err)
+	}
+}
+
+// wait waits for the first RSA key, if it is being made.
+func (k *keyStore) wait() {
+	if k.first != nil {
+		<-k.first
+	}
+}
+
+// making reports whether the first RSA key is being made.
+func (k *keyStore) making() bool {
+	select {
+	case <-k.first:
+		return false
+	default:
+		return k.first != nil
+	}
+}
+
+// load reads every key anew, after who reads at this moment: his are older.
 func (k *keyStore) load(ctx context.Context) error {
+	k.reading.Lock()
+	defer k.reading.Unlock()
 	ring, err := k.readRing(ctx)
 	if err == nil {
 		k.ring.Store(ring)
@@ -199,6 +238,8 @@ func (k *keyStore) rotateDue(ctx context.Context) error {
 		now, newest := k.now(), ring.newest(algorithm)
 		var err error
 		switch {
+		case newest == nil && algorithm == string(jose.RS256) && k.making():
+			continue
 		case newest == nil:
 			err = k.make(ctx, algorithm, 1, now)
 		case k.period > 0 && !now.Before(newest.active.Add(k.period-k.overlap)):
@@ -245,7 +286,7 @@ func (k *keyStore) make(ctx context.Context, algorithm string, generation int64,
 	if algorithm == string(jose.ES256) {
 		private, err = ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	} else {
-		private, err = k.spare.take()
+		private, err = rsa.GenerateKey(rand.Reader, 2048)
 	}
 	if err != nil {
 		return fmt.Errorf("making a signing key: %w", err)
@@ -389,6 +430,7 @@ func (k *keyStore) succeed(ctx context.Context, ring *keyring, key *signingKey) 
 
 // list reads the keys without opening them.
 func (k *keyStore) list(ctx context.Context) (*keyring, error) {
+	k.wait()
 	rows, err := k.rows(ctx, k.db)
 	if err != nil {
 		return nil, err
@@ -464,6 +506,7 @@ func (s *Service) RotateDue(ctx context.Context) error {
 	if s.keys.ring.Load() == nil {
 		return nil
 	}
+	s.keys.wait()
 	if err := s.keys.load(ctx); err != nil {
 		return err
 	}

@@ -91,9 +91,6 @@ type Config struct {
 	// Keyless makes a service that signs nothing and needs no signing keys: for
 	// processes that only check tokens.
 	Keyless bool
-	// SpareKey is an RSA key that may be made already, for the first one that is needed;
-	// nil makes it when it is.
-	SpareKey *SpareKey
 	// LogoutRedirectURI reads redirect_uri as post_logout_redirect_uri at the end
 	// session endpoint, as Keycloak's older clients send it.
 	LogoutRedirectURI bool
@@ -148,7 +145,7 @@ type Service struct {
 }
 
 // New returns the authorization server on a migrated database. It makes the
-// first signing keys when there are none.
+// first signing keys when there are none. Close it before the database.
 func New(ctx context.Context, db *store.DB, users *identity.Service, pages *page.Pages, cfg Config) (*Service, error) {
 	issuer, err := url.Parse(cfg.Issuer)
 	if err != nil {
@@ -159,11 +156,6 @@ func New(ctx context.Context, db *store.DB, users *identity.Service, pages *page
 	s.keySets = newKeySets(cfg.Now, s.fetch)
 	s.origins = &origins{read: s.readOrigins, now: cfg.Now}
 	s.keys = newKeyStore(db, cfg)
-	if !cfg.Keyless {
-		if err := s.keys.start(ctx); err != nil {
-			return nil, err
-		}
-	}
 	if s.certs, err = bearer.NewClientCertificates(cfg.Certificates); err != nil {
 		return nil, err
 	}
@@ -186,8 +178,16 @@ func New(ctx context.Context, db *store.DB, users *identity.Service, pages *page
 	if s.userinfo, err = s.userinfoHandler(); err != nil {
 		return nil, err
 	}
+	if !cfg.Keyless {
+		if err := s.keys.start(ctx); err != nil {
+			return nil, err
+		}
+	}
 	return s, nil
 }
+
+// Close waits for what the service began and still does on its database.
+func (s *Service) Close() { s.keys.wait() }
 
 // Register adds the endpoints for programs to mux; they carry no cookies.
 func (s *Service) Register(mux *http.ServeMux) {
