@@ -372,6 +372,25 @@ func TestUserCodes(t *testing.T) {
 	want(t, "after the delay", code("right"), "right")
 }
 
+// User codes belong to no account: whatever one network guesses, another one is not
+// held up by it. Those from nowhere are counted together, not let through.
+func TestUserCodesOfOneNetworkHoldUpNoOther(t *testing.T) {
+	t.Parallel()
+	g, _ := setup(t)
+	guess := func(ctx context.Context) string {
+		return tried(ctx, g, Attempt{Kind: UserCode, Secret: fmt.Sprint("code ", guesses.Add(1))})
+	}
+	for range 5 {
+		want(t, "near", guess(from(t, near)), "wrong")
+		want(t, "from nowhere", guess(t.Context()), "wrong")
+	}
+	want(t, "near, then", guess(from(t, near)), "1")
+	want(t, "from nowhere, then", guess(t.Context()), "1")
+	for range 5 {
+		want(t, "far", guess(from(t, far)), "wrong")
+	}
+}
+
 func TestUnlock(t *testing.T) {
 	t.Parallel()
 	g, c := setup(t)
