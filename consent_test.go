@@ -197,6 +197,33 @@ func TestWithdrawnConsentEndsDevices(t *testing.T) {
 	}
 }
 
+// Who says no is in the record too, at a page and for a device.
+func TestARefusedConsentIsRecorded(t *testing.T) {
+	t.Parallel()
+	srv := newServer(t, tv)
+	b := srv.Browser(t)
+	b.SignIn(t, kermit, password)
+	b.Open(t, askForCode("read"))
+	if away := b.Submit(t, "decision", "deny"); away == nil || away.Query().Get("error") != "access_denied" {
+		t.Fatalf("sent to %v", away)
+	}
+	a := srv.Post(t, "/oauth/device_authorization", url.Values{"client_id": {"tv"}})
+	b.Open(t, "/device")
+	b.Submit(t, "user_code", a.Text("user_code"))
+	if b.Submit(t, "decision", "deny"); b.Page.Status != 200 || pollDevice(t, srv, a.Text("device_code")).Text("error") != "access_denied" {
+		t.Fatalf("%d %s", b.Page.Status, b.Page.Body)
+	}
+	events, _, err := srv.Admin.Audit(t.Context(), sluice.AuditQuery{Event: "consent.give", Oldest: true})
+	if err != nil || len(events) != 2 {
+		t.Fatalf("%+v %v", events, err)
+	}
+	for i, client := range []string{"client:app", "client:tv"} {
+		if e := events[i]; e.Outcome != "denied" || e.Subject != client || !strings.HasPrefix(e.Actor, "user:") || e.ActorName != kermit {
+			t.Errorf("%+v", e)
+		}
+	}
+}
+
 // Receivers are told of a deleted client once.
 func TestADeletedClientIsToldOnce(t *testing.T) {
 	t.Parallel()

@@ -29,6 +29,24 @@ var differences = map[string]difference{
 		"both refuse; the oracle's code is none of the token endpoint's for a code",
 		"RFC 6749 §5.2",
 	},
+	"exchange, actor's type alone": {
+		"Bad Request invalid_request",
+		"OK access_token expires_in issued_token_type scope=read token_type=Bearer",
+		"actor_token_type must not be there without actor_token; the oracle skips it",
+		"RFC 8693 §2.1",
+	},
+	"exchange, id_token": {
+		"Bad Request invalid_request",
+		"OK access_token expires_in issued_token_type token_type=N_A",
+		"access tokens alone are issued: an id_token tells of a sign-in, which there was none of",
+		"RFC 8693 §2.2.2",
+	},
+	"exchange by a public client": {
+		"Bad Request unauthorized_client",
+		"Unauthorized unauthorized_client",
+		"401 is for clients that are not authenticated; this one may not use the grant",
+		"RFC 6749 §5.2",
+	},
 	"grant of others only": {
 		"Bad Request unauthorized_client",
 		"Unauthorized unauthorized_client",

@@ -356,6 +356,53 @@ func introspectionChecks() map[string]check {
 	}
 }
 
+// exchange asks for another token instead of web's own user's.
+func (s *server) exchange(t *testing.T, client string, more ...string) answer {
+	t.Helper()
+	return s.post(t, "token", as(client), append([]string{"grant_type", exchangeGrant, "subject_token", s.tokens(t, "web").text("access_token"), "subject_token_type", accessType}, more...)...)
+}
+
+func exchangeChecks() map[string]check {
+	return map[string]check{
+		"exchange":           func(t *testing.T, s *server) answer { return s.exchange(t, "web", "scope", "read") },
+		"exchange another's": func(t *testing.T, s *server) answer { return s.exchange(t, "other", "scope", "read") },
+		"exchange, access token": func(t *testing.T, s *server) answer {
+			return s.exchange(t, "web", "scope", "read", "requested_token_type", accessType)
+		},
+		"exchange, id_token": func(t *testing.T, s *server) answer {
+			return s.exchange(t, "web", "scope", "read", "requested_token_type", idType)
+		},
+		"exchange, no such type": func(t *testing.T, s *server) answer {
+			return s.exchange(t, "web", "scope", "read", "requested_token_type", "magic")
+		},
+		"exchange, no such scope": func(t *testing.T, s *server) answer { return s.exchange(t, "web", "scope", "admin") },
+		"exchange, actor's type alone": func(t *testing.T, s *server) answer {
+			return s.exchange(t, "web", "scope", "read", "actor_token_type", accessType)
+		},
+		"exchange, actor without type": func(t *testing.T, s *server) answer {
+			return s.exchange(t, "web", "scope", "read", "actor_token", s.own(t).text("access_token"))
+		},
+		"exchange, unknown token": func(t *testing.T, s *server) answer {
+			return s.post(t, "token", as("web"), "grant_type", exchangeGrant, "scope", "read", "subject_token", "nonsense", "subject_token_type", accessType)
+		},
+		"exchange, dead token": func(t *testing.T, s *server) answer {
+			token := s.tokens(t, "web").text("access_token")
+			s.post(t, "revocation", as("web"), "token", token)
+			return s.post(t, "token", as("web"), "grant_type", exchangeGrant, "scope", "read", "subject_token", token, "subject_token_type", accessType)
+		},
+		"exchange, no token": func(t *testing.T, s *server) answer {
+			return s.post(t, "token", as("web"), "grant_type", exchangeGrant, "scope", "read", "subject_token_type", accessType)
+		},
+		"exchange, token's type is unknown": func(t *testing.T, s *server) answer {
+			return s.post(t, "token", as("web"), "grant_type", exchangeGrant, "scope", "read", "subject_token", "x", "subject_token_type", "magic")
+		},
+		"exchange by a public client": func(t *testing.T, s *server) answer { return s.exchange(t, public, "scope", "read") },
+		"exchange by nobody": func(t *testing.T, s *server) answer {
+			return s.post(t, "token", nobody, "grant_type", exchangeGrant, "subject_token", "x", "subject_token_type", accessType)
+		},
+	}
+}
+
 func pushedChecks() map[string]check {
 	const par = "pushed_authorization_request"
 	push := func(t *testing.T, s *server) string {
@@ -436,7 +483,7 @@ func proofChecks() map[string]check {
 func TestSameRequestsSameAnswers(t *testing.T) {
 	ours, theirs := sluiceServer(t), oracle(t)
 	checks := map[string]check{}
-	for _, group := range []map[string]check{metadataChecks(), clientChecks(), codeChecks(), visitChecks(), refreshChecks(), revocationChecks(), introspectionChecks(), pushedChecks(), proofChecks()} {
+	for _, group := range []map[string]check{metadataChecks(), clientChecks(), codeChecks(), visitChecks(), refreshChecks(), revocationChecks(), introspectionChecks(), exchangeChecks(), pushedChecks(), proofChecks()} {
 		for name, c := range group {
 			checks[name] = c
 		}

@@ -29,6 +29,12 @@ const (
 	secret   = "a-secret-of-more-than-32-characters-0123456789"
 )
 
+const (
+	exchangeGrant = "urn:ietf:params:oauth:grant-type:token-exchange"
+	accessType    = "urn:ietf:params:oauth:token-type:access_token"
+	idType        = "urn:ietf:params:oauth:token-type:id_token"
+)
+
 // server is one of the two.
 type server struct {
 	name     string
@@ -53,7 +59,8 @@ func sluiceServer(t *testing.T) *server {
 		if id == public {
 			n.Secret, n.GrantTypes = "", []string{"authorization_code", "refresh_token"}
 		} else {
-			n.AuthMethod = "client_secret_basic"
+			n.AuthMethod, n.GrantTypes = "client_secret_basic", append(n.GrantTypes, exchangeGrant)
+			n.ExchangeFrom = []string{"web"}
 		}
 		options = append(options, sluicetest.Client(n))
 	}
@@ -78,7 +85,17 @@ func oracle(t *testing.T) *server {
 	for _, id := range append(confidential, public) {
 		clients = append(clients, oracleClient(id))
 	}
-	op, err := provider.New(provider.Config{Issuer: issuer, IDTokenAlgs: []goidc.SignatureAlgorithm{goidc.SigAlgRS256},
+	var op *provider.Provider
+	// The oracle leaves the subject token to a function: one that it does not know, or
+	// that is of another client than web, is refused as an invalid request.
+	exchange := func(ctx context.Context, r goidc.TokenExchangeRequest) (goidc.TokenExchangeResult, error) {
+		info, _, err := op.Introspect(ctx, r.SubjectToken)
+		if err != nil || !info.IsActive {
+			return goidc.TokenExchangeResult{}, goidc.NewError(goidc.ErrorCodeInvalidRequest, "the subject_token is not good")
+		}
+		return goidc.TokenExchangeResult{Subject: info.Subject}, nil
+	}
+	op, err = provider.New(provider.Config{Issuer: issuer, IDTokenAlgs: []goidc.SignatureAlgorithm{goidc.SigAlgRS256},
 		JWKS: func(context.Context) (goidc.JSONWebKeySet, error) { return keys, nil }},
 		provider.WithScopes(goidc.ScopeOpenID, goidc.NewScope("read"), goidc.NewScope("write")), provider.WithStaticClients(clients...),
 		provider.WithSecretBasicAuthn(), provider.WithSecretPostAuthn(), provider.WithNoneAuthn(), provider.WithClientCredentialsGrant(),
@@ -86,6 +103,7 @@ func oracle(t *testing.T) *server {
 			provider.WithIssuerResponseParameter(), provider.WithFormPostResponseMode(), provider.WithPAR(nil),
 			provider.WithPKCE([]goidc.CodeChallengeMethod{goidc.CodeChallengeMethodSHA256}),
 			provider.WithAuthPolicies(goidc.NewPolicy("yes", func(*http.Request, *goidc.AuthnSession, *goidc.Client) bool { return true }, signIn))),
+		provider.WithTokenExchangeGrant(exchange, provider.WithTokenExchangeClientAuthnRequired()),
 		provider.WithRefreshTokenGrant(nil, provider.WithRefreshTokenRotation()),
 		provider.WithTokenIntrospection(func(context.Context, *goidc.Client, goidc.TokenInfo) bool { return true }),
 		provider.WithTokenRevocation(func(context.Context, *goidc.Client) bool { return true }),
@@ -109,7 +127,7 @@ func oracle(t *testing.T) *server {
 func oracleClient(id string) *goidc.Client {
 	c := &goidc.Client{ID: id, Secret: secret, ClientMeta: goidc.ClientMeta{TokenAuthnMethod: goidc.AuthnMethodSecretBasic, ScopeIDs: "openid read write",
 		RedirectURIs: []string{callback}, ResponseTypes: []goidc.ResponseType{goidc.ResponseTypeCode},
-		GrantTypes: []goidc.GrantType{goidc.GrantAuthorizationCode, goidc.GrantClientCredentials, goidc.GrantRefreshToken}}}
+		GrantTypes: []goidc.GrantType{goidc.GrantAuthorizationCode, goidc.GrantClientCredentials, goidc.GrantRefreshToken, goidc.GrantTokenExchange}}}
 	if id == public {
 		c.Secret, c.TokenAuthnMethod = "", goidc.AuthnMethodNone
 		c.GrantTypes = []goidc.GrantType{goidc.GrantAuthorizationCode, goidc.GrantRefreshToken}
