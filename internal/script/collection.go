@@ -99,7 +99,7 @@ func leaving(v any, depth int, left *int) (any, error) {
 			}
 		}
 		return values, nil
-	case *class:
+	case *closure, *class:
 		return nil, errors.New("functions and classes cannot be kept or handed on")
 	}
 	return v, nil

@@ -1,5 +1,5 @@
-// Package script runs the scripts of process definitions: JavaScript
-// and expressions as scripts. A script sees what its Bindings give it and a
+// Package script runs the scripts of process definitions: JavaScript, a
+// subset of Groovy, and expressions as scripts. A script sees what its Bindings give it and a
 // few harmless classes of Java, and nothing else: no files, no network, no
 // processes, no reflection, no Go value but through the lists of members that
 // package juel has for each type.

@@ -51,6 +51,20 @@ func (c *class) constant(name string) (any, error) {
 // classes are all there are, by name with package.
 var classes = map[string]*class{}
 
+// known returns a class by its full name or, where the language imports its
+// package, by its short one.
+func known(name string) *class {
+	if c := classes[name]; c != nil {
+		return c
+	}
+	for _, where := range []string{"java.lang.", "java.util.", "java.math."} {
+		if c := classes[where+name]; c != nil {
+			return c
+		}
+	}
+	return nil
+}
+
 // knownNames lists the classes for errors.
 func knownNames() string {
 	var names []string

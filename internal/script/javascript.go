@@ -238,6 +238,11 @@ func (h *host) from(v goja.Value, depth int) any {
 	if h.handed++; h.handed > 3*maxItems {
 		h.throw(tooMuch("more than %d values were handed on", 3*maxItems))
 	}
+	if h.handed%1024 == 0 {
+		if err := h.over(); err != nil {
+			h.throw(err)
+		}
+	}
 	if depth > maxDepth {
 		h.throw(fmt.Errorf("objects lie more than %d deep in one another", maxDepth))
 	}

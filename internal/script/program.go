@@ -91,15 +91,16 @@ var languages = map[string]func(source string) (body, error){
 	"js":         compileJavaScript,
 	"ecmascript": compileJavaScript,
 	"nashorn":    compileJavaScript,
+	"groovy":     compileGroovy,
 	"juel":       compileExpression,
 }
 
-// Compile reads a script in javascript (also js, ecmascript, nashorn) or juel.
+// Compile reads a script in javascript (also js, ecmascript, nashorn), groovy or juel.
 // The error is a *Problem.
 func Compile(language, source string) (*Program, error) {
 	compile, ok := languages[strings.ToLower(strings.TrimSpace(language))]
 	if !ok {
-		return nil, &Problem{Message: fmt.Sprintf("the language %.50q is not known; scripts can be written in javascript and juel", language)}
+		return nil, &Problem{Message: fmt.Sprintf("the language %.50q is not known; scripts can be written in javascript, groovy and juel", language)}
 	}
 	if len(source) > maxSource {
 		return nil, &Problem{Message: fmt.Sprintf("the script has %d bytes, %d are allowed", len(source), maxSource)}
