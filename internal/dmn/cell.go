@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"strconv"
 	"strings"
 
 	"github.com/sluicehq/sluice/internal/juel"
@@ -18,6 +19,7 @@ const (
 // test is what an input cell asks: one of its alternatives, or none when negated.
 type test struct {
 	not          bool
+	free         bool // an expression of the modeller's: it may also give a value to be equal to
 	alternatives []*juel.Expression
 }
 
@@ -32,7 +34,7 @@ func compileTest(text string, kind Type) (*test, error) {
 	}
 	if isExpression(text) {
 		e, err := compile(rewrite(text))
-		return &test{alternatives: []*juel.Expression{e}}, err
+		return &test{free: true, alternatives: []*juel.Expression{e}}, err
 	}
 	t := &test{}
 	if inner, ok := negated(text); ok {
@@ -153,6 +155,10 @@ func comparison(operator, value string, kind Type) (string, error) {
 		return "empty " + inputName, nil
 	case value == "empty" && operator == "!=":
 		return "not empty " + inputName, nil
+	}
+	if operator == "!=" && !strings.ContainsAny(value, "&|?") {
+		// what cannot be compared is different
+		return "not " + functionsName + ".same(" + inputName + ", " + operand(value, kind) + ")", nil
 	}
 	return inputName + " " + operator + " " + operand(value, kind), nil
 }
@@ -297,6 +303,9 @@ func rewrite(text string) string {
 		switch c := text[i]; {
 		case c == '"' || c == '\'':
 			end = min(stringEnd(text, i)+1, len(text))
+			out.WriteString(unescape(text[i:end]))
+			i = end
+			continue
 		case i == 0 || !isWord(text[i-1]) && text[i-1] != '.':
 			name = word.FindString(text[i:])
 		}
@@ -315,6 +324,53 @@ func rewrite(text string) string {
 		i = end
 	}
 	return out.String()
+}
+
+// escapes are what a backslash makes of a letter in MVEL and not in JUEL.
+var escapes = map[byte]string{'n': "\n", 't': "\t", 'r': "\r", 'b': "\b", 'f': "\f"}
+
+// unescape turns a string with MVEL's escapes into one with JUEL's, which knows those
+// of the quote and the backslash only.
+func unescape(text string) string {
+	var out strings.Builder
+	for i := 0; i < len(text); i++ {
+		if text[i] != '\\' || i+1 == len(text) {
+			out.WriteByte(text[i])
+			continue
+		}
+		i++
+		if plain, ok := escapes[text[i]]; ok {
+			out.WriteString(plain)
+			continue
+		}
+		if r, ok := unicodeEscape(text[i:]); ok {
+			out.WriteString(r)
+			i += 4
+			continue
+		}
+		switch text[i] {
+		case '\\', text[0]:
+			out.WriteByte('\\')
+		case '"', '\'': // the other quote needs no backslash in JUEL
+		default:
+			out.WriteString(`\\`) // as in a regular expression: the backslash stays
+		}
+		out.WriteByte(text[i])
+	}
+	return out.String()
+}
+
+// unicodeEscape reads u and four digits behind a backslash. What would be a quote or
+// a backslash is left to stand as it is written.
+func unicodeEscape(text string) (string, bool) {
+	if len(text) < 5 || text[0] != 'u' {
+		return "", false
+	}
+	code, err := strconv.ParseUint(text[1:5], 16, 16)
+	if err != nil || code == '"' || code == '\'' || code == '\\' {
+		return "", false
+	}
+	return string(rune(code)), true
 }
 
 func isWord(c byte) bool {

@@ -210,29 +210,36 @@ func (d *decision) inputCell(column *Input, cell *Entry) (InputAudit, error) {
 	return audit, nil
 }
 
-// typed makes of an input's value what its column says, when it can: forms give texts.
+// typed makes of a text what the column says, when it can: forms give texts. A text
+// that is no date has no place before or behind one.
 func (d *decision) typed(value any, kind Type) (any, error) {
-	text, isText := value.(string)
-	switch {
-	case kind == String:
-		switch value.(type) {
-		case bool, int32, int64, int, float64:
-			return juel.Text(value)
-		}
+	text, ok := value.(string)
+	if !ok {
 		return value, nil
-	case !isText || text == "":
-		return value, nil
-	case kind == Number || kind == Integer || kind == Long:
-		return juel.Float(text)
-	case kind == Boolean:
-		return juel.Truth(text)
-	case kind == Date:
-		return parseDate(text, d.now.Location())
 	}
-	return value, nil
+	var converted any
+	var err error
+	switch kind {
+	case Number, Integer, Long:
+		converted, err = juel.Float(text)
+	case Boolean:
+		converted, err = juel.Truth(text)
+	case Date:
+		if text == "" {
+			return nil, nil
+		}
+		return parseDate(text, d.now.Location())
+	default:
+		return value, nil
+	}
+	if err != nil || text == "" {
+		return value, nil
+	}
+	return converted, nil
 }
 
-// matches reports whether an alternative is true, or is equal to the input.
+// matches reports whether an alternative is true; an expression of the modeller's own
+// may also be equal to the input. Null is neither: a method of null gives it.
 func (d *decision) matches(t *test) (bool, error) {
 	for _, alternative := range t.alternatives {
 		value, err := alternative.Eval(d)
@@ -240,8 +247,11 @@ func (d *decision) matches(t *test) (bool, error) {
 			return false, err
 		}
 		matched, ok := value.(bool)
-		if !ok {
+		switch {
+		case !ok && t.free:
 			matched = equal(d.input, value)
+		case !ok && value != nil:
+			return false, errors.New("the condition gives neither true nor false")
 		}
 		if matched {
 			return !t.not, nil

@@ -28,6 +28,8 @@ func (f functionObject) Call(name string, args []any) (any, error) {
 		return f.date(args[0])
 	case (name == "addDate" || name == "subtractDate") && len(args) == 4:
 		return f.shift(name == "addDate", args)
+	case name == "same" && len(args) == 2:
+		return equal(args[0], args[1]), nil
 	case len(args) > 1:
 		return aboutLists(name, args[0], flat(args[1:]))
 	}
