@@ -116,14 +116,11 @@ func (p *parser) checkBoundary(e *elem, n *Node) {
 	switch kindOf(n) {
 	case NoneEvent:
 		p.fail(e, "activiti-boundary-event-no-event-definition", "the boundary event does not say what it waits for")
-	case TimerEvent, ErrorEvent, SignalEvent, EscalationEvent, ConditionalEvent:
-	case MessageEvent:
-		p.checkBoundaryMessage(e, n)
+	case TimerEvent, ErrorEvent, SignalEvent, EscalationEvent, ConditionalEvent, MessageEvent, CompensationEvent:
 	case CancelEvent:
 		if n.AttachedTo != nil && n.AttachedTo.Kind != Transaction {
 			p.fail(e, "activiti-boundary-event-cancel-only-on-transaction", "a boundary event that catches a cancellation stands at a transaction alone")
 		}
-	case CompensationEvent:
 	default:
 		p.fail(e, "activiti-boundary-event-invalid-event-definition", "a boundary event cannot catch this")
 	}
@@ -132,20 +129,25 @@ func (p *parser) checkBoundary(e *elem, n *Node) {
 	}
 }
 
-func (p *parser) checkBoundaryMessage(e *elem, n *Node) {
-	if n.AttachedTo == nil {
-		return
+// checkBoundaryMessages checks that an activity's boundary events wait for different
+// messages.
+func (p *parser) checkBoundaryMessages(n *Node) {
+	waiting := map[string]int{}
+	for _, b := range n.Boundary {
+		if kindOf(b) == MessageEvent && b.Event.Ref != "" {
+			waiting[b.Event.Ref]++
+		}
 	}
-	for _, other := range n.AttachedTo.Boundary {
-		if other != n && kindOf(other) == MessageEvent && other.Event.Ref != "" && other.Event.Ref == n.Event.Ref {
-			p.fail(e, "activiti-message-event-multiple-on-boundary-same-message-id", "two boundary events of %q wait for the message %q", n.AttachedTo.ID, n.Event.Ref)
-			return
+	for _, b := range n.Boundary {
+		if kindOf(b) == MessageEvent && waiting[b.Event.Ref] > 1 {
+			p.fail(p.work.elems[b], "activiti-message-event-multiple-on-boundary-same-message-id", "two boundary events of %q wait for the message %q", n.ID, b.Event.Ref)
 		}
 	}
 }
 
 // checkActivity checks what any activity may have.
 func (p *parser) checkActivity(e *elem, n *Node) {
+	p.checkBoundaryMessages(n)
 	cancels, compensations := 0, 0
 	for _, b := range n.Boundary {
 		switch kindOf(b) {

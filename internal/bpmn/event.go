@@ -66,7 +66,7 @@ func (p *parser) eventDefinitions(e *elem) []*elem {
 			continue
 		}
 		ref := strings.TrimSpace(c.text)
-		found := p.rootDefinition(ref[strings.LastIndexByte(ref, ':')+1:])
+		found := p.definitions[ref[strings.LastIndexByte(ref, ':')+1:]]
 		if found == nil {
 			p.fail(e, "bpmn-unknown-reference", "eventDefinitionRef %q: the document has no event definition of that id", ref)
 			continue
@@ -74,15 +74,6 @@ func (p *parser) eventDefinitions(e *elem) []*elem {
 		out = append(out, found)
 	}
 	return out
-}
-
-func (p *parser) rootDefinition(id string) *elem {
-	for _, c := range p.root.children {
-		if _, ok := definitions[c.name]; ok && c.space == spaceBPMN && c.attr("id") == id {
-			return c
-		}
-	}
-	return nil
 }
 
 // definition compiles an event definition d of the event e.

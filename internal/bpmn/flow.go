@@ -49,6 +49,13 @@ func (p *parser) connect() {
 		p.connectFlow(w)
 	}
 	for _, n := range p.process.Order {
+		if n.Kind == CatchEvent && kindOf(n) == LinkEvent {
+			if at := (landing{n.Scope, n.Event.Ref}); p.work.landings[at] == nil {
+				p.work.landings[at] = n
+			}
+		}
+	}
+	for _, n := range p.process.Order {
 		e := p.work.elems[n]
 		p.connectDefault(e, n)
 		if n.Kind == BoundaryEvent {
@@ -71,9 +78,10 @@ func (p *parser) connect() {
 // callData reads data associations of a call activity that name variables, a shorter
 // form of in and out. Those that name data objects are drawn and nothing more.
 func (p *parser) callData(e *elem, call *Call) {
+	own := dataOf(e)
 	for _, c := range e.children {
 		source, target := c.childText("sourceRef"), c.childText("targetRef")
-		if source == "" || target == "" || !p.isVariable(e, source) || !p.isVariable(e, target) {
+		if source == "" || target == "" || own[source] || own[target] || p.isElement(source) || p.isElement(target) {
 			continue
 		}
 		switch {
@@ -85,24 +93,25 @@ func (p *parser) callData(e *elem, call *Call) {
 	}
 }
 
-// isVariable reports whether no element has the name as its id.
-func (p *parser) isVariable(e *elem, name string) bool {
-	if p.work.drawn[name] != nil || p.process.Nodes[name] != nil {
-		return false
-	}
+// isElement reports whether an element of the process has the id.
+func (p *parser) isElement(id string) bool {
+	return p.work.drawn[id] != nil || p.process.Nodes[id] != nil
+}
+
+// dataOf returns the ids of an activity's own data.
+func dataOf(e *elem) map[string]bool {
+	out := map[string]bool{}
 	for _, c := range e.children {
-		if c.is("property") && c.attr("id") == name {
-			return false
+		if c.is("property") {
+			out[c.attr("id")] = true
 		}
 		if c.is("ioSpecification") {
 			for _, data := range c.children {
-				if data.attr("id") == name {
-					return false
-				}
+				out[data.attr("id")] = true
 			}
 		}
 	}
-	return true
+	return out
 }
 
 func (p *parser) connectFlow(w *flowWork) {
@@ -153,13 +162,13 @@ func (p *parser) attach(e *elem, n *Node) {
 
 // connectLink finds the catching link of the same name in the same scope.
 func (p *parser) connectLink(e *elem, n *Node) {
-	for _, c := range n.Scope.Children {
-		if c.Kind == CatchEvent && c.Event != nil && c.Event.Kind == LinkEvent && c.Event.Ref == n.Event.Ref {
-			n.Event.Target = c
-			return
-		}
+	to := p.work.landings[landing{n.Scope, n.Event.Ref}]
+	if to == nil {
+		p.fail(e, "bpmn-link-event-no-target", "there is no catching link event %q in the same scope", n.Event.Ref)
+		return
 	}
-	p.fail(e, "bpmn-link-event-no-target", "there is no catching link event %q in the same scope", n.Event.Ref)
+	n.Event.Target = to
+	to.jumps = append(to.jumps, n)
 }
 
 // associate reads an association: from a compensation boundary event it names the

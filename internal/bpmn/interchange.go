@@ -15,7 +15,7 @@ type owned struct {
 
 // diagrams gives each process the first diagram of the document that shows any of it.
 func (p *parser) diagrams() {
-	owners := p.owners()
+	all := p.owners()
 	done := map[*processWork]bool{}
 	for _, e := range p.root.children {
 		if e.space != spaceDI || e.name != "BPMNDiagram" {
@@ -24,7 +24,7 @@ func (p *parser) diagrams() {
 		found := map[*processWork]*Diagram{}
 		for _, plane := range e.children {
 			for _, c := range plane.children {
-				p.shown(c, owners, found)
+				p.shown(c, all, found)
 			}
 		}
 		for w, d := range found {
@@ -35,47 +35,54 @@ func (p *parser) diagrams() {
 	}
 }
 
-// owners finds what can be drawn, by id. Two processes may have elements of one id.
-func (p *parser) owners() map[string][]owned {
-	out := map[string][]owned{}
+// maxOwners bounds how many processes have a shape of one id in their diagrams.
+const maxOwners = 20
+
+// owners are what can be drawn, by id. Two processes may have elements of one id.
+type owners map[string][]owned
+
+func (o owners) add(id string, one owned) {
+	if len(o[id]) < maxOwners {
+		o[id] = append(o[id], one)
+	}
+}
+
+func (p *parser) owners() owners {
+	out := owners{}
 	for _, w := range p.all {
 		for id, n := range w.process.Nodes {
-			out[id] = append(out[id], owned{work: w, kind: w.elems[n].name, name: n.Name})
+			out.add(id, owned{work: w, kind: w.elems[n].name, name: n.Name})
 		}
 		for id, f := range w.process.Flows {
-			out[id] = append(out[id], owned{work: w, kind: "sequenceFlow", name: f.Name, edge: true})
+			out.add(id, owned{work: w, kind: "sequenceFlow", name: f.Name, edge: true})
 		}
 		for id, e := range w.drawn {
-			out[id] = append(out[id], owned{work: w, kind: e.name, name: drawnName(e), edge: e.name == "association"})
+			out.add(id, owned{work: w, kind: e.name, name: drawnName(e), edge: e.name == "association"})
 		}
 	}
 	p.ownPools(out)
 	if len(p.all) > 0 { // what stands between pools is shown with the first
 		for _, e := range p.artifacts {
 			id := e.attr("id")
-			out[id] = append(out[id], owned{work: p.all[0], kind: e.name, name: drawnName(e), edge: e.name == "association" || e.name == "messageFlow"})
+			out.add(id, owned{work: p.all[0], kind: e.name, name: drawnName(e), edge: e.name == "association" || e.name == "messageFlow"})
 		}
 	}
 	return out
 }
 
 // ownPools adds the pools of the processes.
-func (p *parser) ownPools(out map[string][]owned) {
-	byID := map[string]*processWork{}
-	for _, w := range p.all {
-		byID[w.process.ID] = w
-	}
+func (p *parser) ownPools(out owners) {
 	for id, e := range p.pools {
 		ref := e.attr("processRef")
-		w := byID[ref]
+		w := p.byID[ref]
 		if w == nil {
-			w = byID[ref[strings.LastIndexByte(ref, ':')+1:]]
+			w = p.byID[ref[strings.LastIndexByte(ref, ':')+1:]]
 		}
 		if w == nil && len(p.all) > 0 {
 			w = p.all[0] // a pool of somebody else
 		}
 		if w != nil {
-			out[id] = append(out[id], owned{work: w, kind: "participant", name: e.attr("name")})
+			out.add(id, owned{work: w, kind: "participant", name: e.attr("name")})
 		}
 	}
 }
@@ -89,15 +96,15 @@ func drawnName(e *elem) string {
 }
 
 // shown reads a BPMNShape or BPMNEdge into the diagrams of its processes.
-func (p *parser) shown(e *elem, owners map[string][]owned, found map[*processWork]*Diagram) {
+func (p *parser) shown(e *elem, all owners, found map[*processWork]*Diagram) {
 	shape := e.name == "BPMNShape"
 	if e.space != spaceDI || !shape && e.name != "BPMNEdge" {
 		return
 	}
 	ref := e.attr("bpmnElement")
-	list := owners[ref]
+	list := all[ref]
 	if list == nil {
-		list = owners[ref[strings.LastIndexByte(ref, ':')+1:]]
+		list = all[ref[strings.LastIndexByte(ref, ':')+1:]]
 	}
 	if len(list) == 0 {
 		p.warn(e, "activiti-di-invalid-reference", "the diagram shows %q; there is no such element", ref)

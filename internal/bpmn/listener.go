@@ -120,12 +120,12 @@ func (p *parser) form(e *elem) *Form {
 	if f.Key == nil && len(f.Properties) == 0 {
 		return nil
 	}
-	for i, one := range f.Properties {
-		for _, other := range f.Properties[:i] {
-			if one.ID == other.ID {
-				p.fail(e, "bpmn-duplicate-id", "two properties of the form have the id %q", one.ID)
-			}
+	ids := map[string]bool{}
+	for _, one := range f.Properties {
+		if ids[one.ID] {
+			p.fail(e, "bpmn-duplicate-id", "two properties of the form have the id %q", one.ID)
 		}
+		ids[one.ID] = true
 	}
 	return f
 }

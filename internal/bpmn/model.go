@@ -140,6 +140,7 @@ type Node struct {
 	Modeler    map[string]string
 	Extensions []Extension
 
+	jumps    []*Node  // the throwing links that lead to this catching one
 	upstream upstream // who can reach this node; see Process.Reaches
 }
 

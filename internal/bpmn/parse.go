@@ -3,6 +3,7 @@ package bpmn
 import (
 	"fmt"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/sluicehq/sluice/internal/juel"
 )
@@ -19,7 +20,7 @@ func Parse(data []byte, name string) (*Document, error) {
 	if problem != nil {
 		return nil, &Problems{Document: name, List: []Problem{*problem}}
 	}
-	p := &parser{doc: &Document{Name: name}, root: root}
+	p := &parser{doc: &Document{Name: name}, root: root, byID: map[string]*processWork{}}
 	p.document()
 	if p.found.errors > 0 {
 		return nil, &Problems{Document: name, List: p.found.list, More: p.found.more}
@@ -43,6 +44,7 @@ type parser struct {
 
 	messages, signals, errors, escalations map[string]*global
 	items                                  map[string]string // itemDefinition: structureRef
+	definitions                            map[string]*elem  // event definitions of the document
 	operations                             map[string]bool
 	pools                                  map[string]*elem // participants by id
 	artifacts                              []*elem          // those of the collaboration
@@ -50,6 +52,7 @@ type parser struct {
 	process *Process // the one that is being compiled
 	work    *processWork
 	all     []*processWork
+	byID    map[string]*processWork
 }
 
 // processWork is what is needed of a process until it is compiled.
@@ -57,11 +60,17 @@ type processWork struct {
 	elem     *elem
 	process  *Process
 	elems    map[*Node]*elem
-	starts   map[*Node][]*elem // event definitions
 	flows    []*flowWork
-	links    []*elem          // associations
+	links    []*elem // associations
+	landings map[landing]*Node
 	drawn    map[string]*elem // what a diagram may show beside nodes and flows, by id
 	children int              // how many elements had no id
+}
+
+// landing is where throwing link events of a name lead to, within a scope.
+type landing struct {
+	scope *Node
+	name  string
 }
 
 type flowWork struct {
@@ -93,6 +102,7 @@ func (p *parser) globals() {
 	p.messages, p.signals = map[string]*global{}, map[string]*global{}
 	p.errors, p.escalations = map[string]*global{}, map[string]*global{}
 	p.items, p.operations, p.pools = map[string]string{}, map[string]bool{}, map[string]*elem{}
+	p.definitions = map[string]*elem{}
 	for _, e := range p.root.children {
 		if e.space != spaceBPMN {
 			continue
@@ -116,6 +126,10 @@ func (p *parser) globals() {
 			p.interfaceOperations(e)
 		case "collaboration":
 			p.collaboration(e)
+		default:
+			if _, ok := definitions[e.name]; ok {
+				p.definitions[g.id] = e
+			}
 		}
 	}
 }
@@ -166,7 +180,19 @@ func (p *parser) report(e *elem, problem Problem) {
 	if p.process != nil {
 		problem.Process = p.process.ID
 	}
+	problem.Message, problem.Element, problem.Process = clip(problem.Message, 1000), clip(problem.Element, maxID), clip(problem.Process, maxID)
 	p.found.add(problem)
+}
+
+// clip keeps a text of the document from filling a problem.
+func clip(text string, most int) string {
+	if len(text) <= most {
+		return text
+	}
+	for most > 0 && !utf8.RuneStart(text[most]) {
+		most--
+	}
+	return text[:most] + "…"
 }
 
 // expression parses the text of an attribute or element; nil when there is none.

@@ -4,9 +4,12 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
+	"time"
 	"unicode/utf16"
+	"unicode/utf8"
 
 	"github.com/sluicehq/sluice/internal/bpmn"
 )
@@ -35,8 +38,8 @@ var errorCases = map[string]struct{ text, name, element string }{
 	"two processes of one id":     {wrap(`<process id="p"/><process id="p"/>`), "bpmn-duplicate-id", "p"},
 	"two nodes of one id":         {in(`<userTask id="start"/>`), "bpmn-duplicate-id", "start"},
 	"flow of a node's id":         {in(`<sequenceFlow id="start" sourceRef="start" targetRef="start"/>`), "bpmn-duplicate-id", "start"},
-	"node id too long":            {in(`<userTask id="` + strings.Repeat("x", 256) + `"/>`), "activiti-flow-element-id-too-long", strings.Repeat("x", 256)},
-	"process id too long":         {wrap(`<process id="` + strings.Repeat("x", 256) + `"/>`), "activiti-process-definition-id-too-long", strings.Repeat("x", 256)},
+	"node id too long":            {in(`<userTask id="` + strings.Repeat("x", 256) + `"/>`), "activiti-flow-element-id-too-long", strings.Repeat("x", 255) + "…"},
+	"process id too long":         {wrap(`<process id="` + strings.Repeat("x", 256) + `"/>`), "activiti-process-definition-id-too-long", strings.Repeat("x", 255) + "…"},
 	"process name too long":       {wrap(`<process id="p" name="` + strings.Repeat("x", 256) + `"/>`), "activiti-process-definition-name-too-long", "p"},
 	"documentation too long":      {wrap(`<process id="p"><documentation>` + strings.Repeat("x", 2001) + `</documentation></process>`), "activiti-process-definition-documentation-too-long", "p"},
 	"namespace too long":          {strings.Replace(in(``), `targetNamespace="t"`, `targetNamespace="`+strings.Repeat("x", 256)+`"`, 1), "activiti-bpmn-model-target-namespace-too-long", ""},
@@ -148,6 +151,7 @@ var errorCases = map[string]struct{ text, name, element string }{
 	"too deep":            {strings.Repeat("<a>", bpmn.MaxDepth+1), "bpmn-xml-too-deep", ""},
 	"too many elements":   {"<a>" + strings.Repeat("<b/>", bpmn.MaxElements), "bpmn-xml-too-large", ""},
 	"too many attributes": {"<a" + attributes(bpmn.MaxAttributes+1) + "/>", "bpmn-xml-too-large", ""},
+	"too many prefixes":   {"<a" + strings.Repeat(` xmlns:a=""`, 150) + "><b" + strings.Repeat(` xmlns:a=""`, 60) + "/></a>", "bpmn-xml-too-large", ""},
 	"too many bytes":      {"<a>" + strings.Repeat(" ", bpmn.MaxBytes), "bpmn-xml-too-large", ""},
 }
 
@@ -325,4 +329,54 @@ func TestTextInPieces(t *testing.T) {
 	const pieces = 200_000
 	doc := parsed(t, in(`<scriptTask id="u"><script>`+strings.Repeat(`x<!---->`, pieces)+`</script></scriptTask>`))
 	want(t, "length", len(doc.Processes[0].Nodes["u"].Script.Source), pieces)
+}
+
+// A problem does not repeat a whole document.
+func TestProblemsAreShort(t *testing.T) {
+	t.Parallel()
+	list := problems(t, in(`<sequenceFlow id="f" sourceRef="`+strings.Repeat("ä", 100_000)+`" targetRef="start"/>`))
+	if got := list[0].Message; len(got) > 1010 || !strings.HasSuffix(got, "…") || !utf8.ValidString(got) {
+		t.Errorf("a message has %d bytes", len(got))
+	}
+}
+
+// However a document is built, the time that it takes grows with its length and not
+// with the square of it, which would be minutes here.
+func TestManyOfOneKind(t *testing.T) {
+	t.Parallel()
+	many := func(n int, format string) string {
+		var b strings.Builder
+		for i := range n {
+			b.WriteString(strings.ReplaceAll(format, "%", strconv.Itoa(i)))
+		}
+		return b.String()
+	}
+	const n = 70_000
+	for title, text := range map[string]string{
+		"processes":         wrap(many(n, `<process id="p%"/>`)),
+		"form properties":   in(`<userTask id="u"><extensionElements>` + many(n, `<activiti:formProperty id="p%"/>`) + `</extensionElements></userTask>`),
+		"boundary messages": wrap(`<message id="m" name="n"/><process id="p"><userTask id="u"/>` + many(n, `<boundaryEvent id="b%" attachedToRef="u"><messageEventDefinition messageRef="m"/></boundaryEvent>`) + `</process>`),
+		"links":             in(many(n, `<intermediateThrowEvent id="t%"><linkEventDefinition name="l%"/></intermediateThrowEvent><intermediateCatchEvent id="c%"><linkEventDefinition name="l%"/></intermediateCatchEvent>`)),
+		"data of a call":    in(`<callActivity id="u" calledElement="x">` + many(n, `<dataInputAssociation><sourceRef>a%</sourceRef><targetRef>b%</targetRef></dataInputAssociation>`) + `</callActivity>`),
+		"one id":            in(many(n, `<task id="u"/>`)),
+		"definitions":       wrap(many(n, `<signalEventDefinition id="d%"/>`) + `<process id="p">` + many(n, `<startEvent id="s%"><eventDefinitionRef>d%</eventDefinitionRef></startEvent>`) + `</process>`),
+		"flows of a node":   in(`<task id="u"/>` + many(n, `<sequenceFlow id="f%" sourceRef="u" targetRef="u"/>`)),
+	} {
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			if doc, err := bpmn.Parse([]byte(text), title); err == nil {
+				for _, p := range doc.Processes {
+					for _, node := range p.Order[:min(len(p.Order), 2)] {
+						p.Reaches(node, node)
+					}
+				}
+			}
+		}()
+		select {
+		case <-done:
+		case <-time.After(2 * time.Minute):
+			t.Fatalf("%s: a document of %d bytes is not read", title, len(text))
+		}
+	}
 }

@@ -78,16 +78,15 @@ func (p *parser) compileProcess(e *elem) {
 		Nodes:                  map[string]*Node{}, Flows: map[string]*Flow{},
 	}
 	p.process = process
-	p.work = &processWork{elem: e, process: process, elems: map[*Node]*elem{}, starts: map[*Node][]*elem{}, drawn: map[string]*elem{}}
+	p.work = &processWork{elem: e, process: process, elems: map[*Node]*elem{}, drawn: map[string]*elem{}, landings: map[landing]*Node{}}
 	defer func() { p.process, p.work = nil, nil }()
 	if process.ID == "" {
 		p.fail(e, "bpmn-process-missing-id", "a process has no id; it is the key by which it is started")
 	}
-	for _, other := range p.doc.Processes {
-		if other.ID == process.ID && process.ID != "" {
-			p.fail(e, "bpmn-duplicate-id", "two processes have the id %q", process.ID)
-		}
+	if p.byID[process.ID] != nil && process.ID != "" {
+		p.fail(e, "bpmn-duplicate-id", "two processes have the id %q", process.ID)
 	}
+	p.byID[process.ID] = p.work
 	p.potentialStarters(e)
 	p.eventListeners(e)
 	process.Root = &Node{

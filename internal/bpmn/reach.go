@@ -44,11 +44,7 @@ func before(n *Node) []*Node {
 	case n.Kind == BoundaryEvent && n.AttachedTo != nil && kindOf(n) != CompensationEvent:
 		out = append(out, n.AttachedTo)
 	case n.Kind == CatchEvent && kindOf(n) == LinkEvent:
-		for _, c := range n.Scope.Children {
-			if c.Event != nil && c.Event.Target == n {
-				out = append(out, c)
-			}
-		}
+		out = append(out, n.jumps...)
 	}
 	return out
 }

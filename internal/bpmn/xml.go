@@ -16,6 +16,7 @@ const (
 	MaxDepth      = 100      // elements within elements
 	MaxAttributes = 200      // of one element
 	MaxElements   = 300_000  // of the document
+	maxPrefixes   = 200      // that are declared around one element
 )
 
 // space is a namespace as far as it matters.
@@ -250,7 +251,9 @@ func (r *reader) start(t xml.StartElement, line, column int) *Problem {
 		return problemAt("bpmn-xml-invalid", line, column, "a second element follows the root element")
 	}
 	outside := len(r.prefixes)
-	r.bind(t.Attr)
+	if r.bind(t.Attr); len(r.prefixes) > maxPrefixes {
+		return problemAt("bpmn-xml-too-large", line, column, "more than %d prefixes are declared around an element", maxPrefixes)
+	}
 	e := r.allocate()
 	e.line, e.column, e.textLine = line, column, line
 	var known bool

@@ -67,9 +67,8 @@ func (c *canvas) tag(name string, list []attrs) {
 	}
 }
 
-// element writes an element with text in it.
+// element writes an element with text in it, which has gone through clean.
 func (c *canvas) element(name, text string, list ...attrs) {
-	text, _ = clean(text)
 	c.start(name, list...)
 	c.b.WriteString(escape.Replace(text))
 	c.end(name)

@@ -222,7 +222,7 @@ func (d *drawing) depth(s *bpmn.Shape) int {
 
 func (d *drawing) title() string {
 	for _, name := range []string{d.options.Title, d.process.Name, d.process.ID} {
-		if strings.TrimSpace(name) != "" {
+		if name = oneLine(name); name != "" {
 			return name
 		}
 	}
@@ -231,6 +231,7 @@ func (d *drawing) title() string {
 
 // description says in words what the diagram shows.
 func (d *drawing) description() string {
+	const most = 20 // names of a state
 	var b strings.Builder
 	fmt.Fprintf(&b, "BPMN diagram with %d elements and %d sequence flows.", len(d.process.Order), len(d.process.Flows))
 	for _, one := range []struct {
@@ -238,14 +239,17 @@ func (d *drawing) description() string {
 		is   state
 	}{{"Failed", failed}, {"Active", active}, {"Done", done}} {
 		var names []string
+		count := 0
 		for _, n := range d.process.Order {
 			if d.states[n.ID] == one.is {
-				names = append(names, nameOf(n))
+				count++
+				if count <= most {
+					names = append(names, nameOf(n))
+				}
 			}
 		}
-		const most = 20
-		if len(names) > most {
-			names = append(names[:most:most], fmt.Sprintf("and %d more", len(names)-most))
+		if count > most {
+			names = append(names, fmt.Sprintf("and %d more", count-most))
 		}
 		if len(names) > 0 {
 			b.WriteString(" " + one.what + ": " + strings.Join(names, ", ") + ".")
@@ -255,11 +259,20 @@ func (d *drawing) description() string {
 }
 
 func nameOf(n *bpmn.Node) string {
-	if strings.TrimSpace(n.Name) != "" {
-		name, _ := clean(n.Name)
-		return strings.Join(strings.Fields(name), " ")
+	if name := oneLine(n.Name); name != "" {
+		return name
 	}
-	return n.ID
+	return oneLine(n.ID)
+}
+
+// oneLine is a name as it stands in a sentence.
+func oneLine(name string) string {
+	name, cut := clean(name)
+	name = strings.Join(strings.Fields(name), " ")
+	if cut {
+		name += "…"
+	}
+	return name
 }
 
 // bounds returns the rectangle around all that is drawn, with a margin.

@@ -375,3 +375,22 @@ func TestSharedDocuments(t *testing.T) {
 		}
 	}
 }
+
+// A description names 20 elements of a state, and long names are cut everywhere.
+func TestLongTexts(t *testing.T) {
+	t.Parallel()
+	var b strings.Builder
+	done := map[string]bool{}
+	for i := range 30 {
+		fmt.Fprintf(&b, `<task id="t%d" name="%s"/>`, i, strings.Repeat("word ", 200))
+		done[fmt.Sprintf("t%d", i)] = true
+	}
+	root := drawn(t, parse(t, wrap(b.String()+closing)), diagram.Options{Done: done})
+	desc := root.Children[1].Text
+	if !strings.HasSuffix(desc, "word…, and 10 more.") || strings.Count(desc, "…") != 20 {
+		t.Errorf("the description is %q", desc)
+	}
+	if got := root.of(t, "t0").words(); !strings.HasSuffix(got, "… ") || len(got) > 200 {
+		t.Errorf("a long name is written as %q", got)
+	}
+}

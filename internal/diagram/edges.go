@@ -2,7 +2,6 @@ package diagram
 
 import (
 	"math"
-	"strings"
 
 	"github.com/sluicehq/sluice/internal/bpmn"
 )
@@ -24,7 +23,7 @@ func (d *drawing) edge(e *bpmn.Edge, taken bool) {
 		p = pen{stroke: doneStroke, width: 2.5}
 	}
 	d.start("g", attrs{"class", class, "data-element", e.Element})
-	if name := strings.Join(strings.Fields(e.Name), " "); name != "" {
+	if name := oneLine(e.Name); name != "" {
 		d.element("title", e.Type+": "+name)
 	}
 	switch e.Type {

@@ -39,7 +39,7 @@ func (d *drawing) draws(s *bpmn.Shape) {
 // tooltip names a shape: "userTask: Approve (active)".
 func tooltip(s *bpmn.Shape, st state) string {
 	out := s.Type
-	if name := strings.Join(strings.Fields(s.Name), " "); name != "" {
+	if name := oneLine(s.Name); name != "" {
 		out += ": " + name
 	}
 	if st != idle {

@@ -68,22 +68,22 @@ func wrap(text string, width, size float64, lines int) []string {
 	return out
 }
 
-// clean drops control characters and all beyond maxText.
+// clean drops what XML cannot hold and all beyond maxText.
 func clean(text string) (string, bool) {
-	text = strings.Map(func(r rune) rune {
+	cut, count := false, 0
+	for i := range text {
+		if count == maxText {
+			text, cut = text[:i], true
+			break
+		}
+		count++
+	}
+	return strings.Map(func(r rune) rune {
 		if r < ' ' || r == 0x7f || r == utf8.RuneError || r == 0xfffe || r == 0xffff {
 			return ' '
 		}
 		return r
-	}, text)
-	count := 0
-	for i := range text {
-		if count == maxText {
-			return text[:i], true
-		}
-		count++
-	}
-	return text, false
+	}, text), cut
 }
 
 // pieces breaks a word that is wider than a line.
