@@ -211,6 +211,9 @@ func (s *Server) openRooms(ctx context.Context) (err error) {
 	}
 	s.users = identity.New(s.db, s.pages, identity.Config{
 		Audit: s.audit, Elsewhere: elsewhere,
+		Frames: func(ctx context.Context, session *identity.Session) ([]string, error) {
+			return s.auth.LogoutFrames(ctx, session)
+		},
 		UseExternalID: s.cfg.Users.UseExternalID, CaseSensitive: s.cfg.Users.CaseSensitive, SessionTTL: s.cfg.SessionTTL,
 		CreateUsers: s.cfg.Users.Create, GroupsClaim: s.cfg.Users.GroupsClaim, ServiceUser: s.cfg.Users.ServiceUser,
 		RememberTTL: s.cfg.Users.RememberTTL, NoPair: s.cfg.Users.CSRFDisabled,

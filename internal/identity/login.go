@@ -97,9 +97,13 @@ func (s *Service) showLogout(w http.ResponseWriter, r *http.Request) {
 }
 
 func (s *Service) logout(w http.ResponseWriter, r *http.Request) {
-	if err := s.EndSession(w, r); err != nil {
+	frames, err := s.LogoutFrames(r)
+	if err == nil {
+		err = s.EndSession(w, r)
+	}
+	if err != nil {
 		s.pages.Fault(w, r, err)
 		return
 	}
-	s.pages.Write(w, r, http.StatusOK, page.LoggedOut{})
+	s.pages.Write(w, r, http.StatusOK, page.LoggedOut{Frames: frames})
 }

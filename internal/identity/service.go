@@ -45,6 +45,8 @@ type Config struct {
 	Guard *throttle.Guard
 	// Secure is true when browsers reach the server by https.
 	Secure bool
+	// Frames are what the browser loads in frames when its session ends; nil: nothing.
+	Frames func(ctx context.Context, session *Session) ([]string, error)
 	// Elsewhere is another server at which people may sign in; nil: there is none.
 	Elsewhere *Elsewhere
 	// Purpose tells the login page which application sends the user; nil means

@@ -223,6 +223,15 @@ func (s *Service) ended(ctx context.Context, tx *store.Tx, list []EndedSession) 
 	return s.cfg.Ended(ctx, tx, list)
 }
 
+// LogoutFrames are what the browser is to load in frames when its session has ended.
+func (s *Service) LogoutFrames(r *http.Request) ([]string, error) {
+	session, err := s.Session(r)
+	if err != nil || session == nil || s.cfg.Frames == nil {
+		return nil, err
+	}
+	return s.cfg.Frames(r.Context(), session)
+}
+
 // EndSession signs the browser out.
 func (s *Service) EndSession(w http.ResponseWriter, r *http.Request) error {
 	return s.endSession(w, r, s.pageDoor())

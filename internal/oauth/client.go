@@ -225,6 +225,9 @@ func (c *Client) check(custom ...string) error {
 	add(c.AccessTTL < 0 || c.AccessTTL > 24*time.Hour, "access tokens live between one second and 24 hours")
 	add(c.RefreshTTL < 0 || c.RefreshTTL > 10*365*24*time.Hour, "refresh tokens live at most ten years")
 	add(c.AccessTTL > 0 && c.AccessTTL < time.Second, "access tokens live between one second and 24 hours")
+	if problem := c.frontchannelProblem(); problem != "" {
+		add(true, problem)
+	}
 	c.authProblems(add)
 	c.problems(add)
 	if len(problems) > 0 {

@@ -56,6 +56,13 @@ func newKeyTest(db *store.DB, at time.Time, change func(*Config)) *keyTest {
 	return k
 }
 
+// start waits for the first keys too, so that the clock does not move beneath them.
+func (k *keyTest) start(ctx context.Context) error {
+	err := k.keyStore.start(ctx)
+	k.wait()
+	return err
+}
+
 func (k *keyTest) states(t *testing.T, algorithm string) string {
 	t.Helper()
 	ring, err := k.list(context.Background())
@@ -451,7 +458,7 @@ func TestTheFirstRSAKeyIsMadeMeanwhile(t *testing.T) {
 	t.Parallel()
 	db := storetest.Open(t)
 	k := newKeyTest(db, time.Now(), nil)
-	if err := k.start(t.Context()); err != nil {
+	if err := k.keyStore.start(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	if k.first == nil {

@@ -71,7 +71,7 @@ func (k *keyStore) start(ctx context.Context) error {
 	}
 	if k.ring.Load().newest(string(jose.RS256)) == nil {
 		k.first = make(chan struct{})
-		go k.makeFirst(context.WithoutCancel(ctx))
+		go k.makeFirst(context.WithoutCancel(ctx), k.now())
 	}
 	if err := k.rotateDue(ctx); err != nil {
 		return err
@@ -88,9 +88,9 @@ func (k *keyStore) start(ctx context.Context) error {
 }
 
 // makeFirst makes the first RSA key. When it cannot, the next rotation tries again.
-func (k *keyStore) makeFirst(ctx context.Context) {
+func (k *keyStore) makeFirst(ctx context.Context, now time.Time) {
 	defer close(k.first)
-	err := k.make(ctx, string(jose.RS256), 1, k.now())
+	err := k.make(ctx, string(jose.RS256), 1, now)
 	if err == nil {
 		err = k.load(ctx)
 	}

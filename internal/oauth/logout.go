@@ -19,11 +19,13 @@ type logoutMetadata struct {
 	EndSession         string   `json:"end_session_endpoint"`
 	Backchannel        bool     `json:"backchannel_logout_supported"`
 	BackchannelSession bool     `json:"backchannel_logout_session_supported"`
+	Frontchannel       bool     `json:"frontchannel_logout_supported"`
+	FrontchannelSID    bool     `json:"frontchannel_logout_session_supported"`
 	Locales            []string `json:"ui_locales_supported"`
 }
 
 func newLogoutMetadata(base string) logoutMetadata {
-	return logoutMetadata{EndSession: base + logoutPath, Backchannel: true, BackchannelSession: true, Locales: page.Languages}
+	return logoutMetadata{EndSession: base + logoutPath, Backchannel: true, BackchannelSession: true, Frontchannel: true, FrontchannelSID: true, Locales: page.Languages}
 }
 
 const (
@@ -187,27 +189,33 @@ func (s *Service) confirmLogout(w http.ResponseWriter, r *http.Request) {
 	s.endThenFinish(w, r, l)
 }
 
+// endThenFinish ends the session. What its clients are to be framed for is read before.
 func (s *Service) endThenFinish(w http.ResponseWriter, r *http.Request, l *logout) {
-	if err := s.users.EndSession(w, r); err != nil {
+	frames, err := s.users.LogoutFrames(r)
+	if err == nil {
+		err = s.users.EndSession(w, r)
+	}
+	if err != nil {
 		s.pages.Fault(w, r, err)
 		return
 	}
-	s.finishLogout(w, r, l)
+	s.finishLogout(w, r, l, frames...)
 }
 
-// finishLogout sends the browser on (§3), or says that the user is signed out.
-func (s *Service) finishLogout(w http.ResponseWriter, r *http.Request, l *logout) {
-	if l.uri == "" {
-		view := page.LoggedOut{}
+// finishLogout sends the browser on (§3), or says that the user is signed out. Where
+// applications are framed, the page comes first and goes on by itself.
+func (s *Service) finishLogout(w http.ResponseWriter, r *http.Request, l *logout, frames ...string) {
+	target := l.uri
+	if l.state != "" {
+		target = withQuery(target, url.Values{"state": {l.state}})
+	}
+	if l.uri == "" || (len(frames) > 0 && webAddress(target)) { // no page links to a program's own scheme
+		view := page.LoggedOut{Frames: frames, Next: target}
 		if l.client != nil {
 			view.Client, view.ClientURI = l.client.Title(), l.client.ClientURI
 		}
 		s.pages.Write(w, r, http.StatusOK, view)
 		return
-	}
-	target := l.uri
-	if l.state != "" {
-		target = withQuery(target, url.Values{"state": {l.state}})
 	}
 	h := w.Header()
 	h.Set("Cache-Control", "no-store")

@@ -311,9 +311,6 @@ func TestLogoutIsAnnounced(t *testing.T) {
 	if m["end_session_endpoint"] != srv.URL+"/oauth/logout" || m["backchannel_logout_supported"] != true || m["backchannel_logout_session_supported"] != true {
 		t.Errorf("%v", m)
 	}
-	if _, has := m["frontchannel_logout_supported"]; has {
-		t.Error("front-channel logout is announced")
-	}
 	a := srv.Get(t, "/oauth/logout")
 	if a.Status != http.StatusOK || !strings.Contains(a.Header.Get("Content-Security-Policy"), "frame-ancestors 'none'") || a.Header.Get("Cache-Control") != "no-store" {
 		t.Errorf("%d %v", a.Status, a.Header)

@@ -69,6 +69,10 @@ type Metadata struct {
 	// always in it when BackchannelLogoutSession.
 	BackchannelLogoutURI     string `json:"backchannel_logout_uri,omitempty"`
 	BackchannelLogoutSession bool   `json:"backchannel_logout_session_required,omitempty"`
+	// FrontchannelLogoutURI is loaded in a frame of the page that tells a user that he is
+	// signed out; always with iss and sid, as FrontchannelLogoutSession asks.
+	FrontchannelLogoutURI     string `json:"frontchannel_logout_uri,omitempty"`
+	FrontchannelLogoutSession bool   `json:"frontchannel_logout_session_required,omitempty"`
 
 	// RequirePAR takes authorization requests by /oauth/par alone (RFC 9126 §6).
 	RequirePAR bool `json:"require_pushed_authorization_requests,omitempty"`

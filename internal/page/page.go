@@ -160,6 +160,12 @@ func (p *Pages) headers(h http.Header, v View) {
 	if _, ok := v.(FormPost); ok {
 		policy += "; script-src 'self'"
 	}
+	if out, ok := v.(LoggedOut); ok && len(out.Frames) > 0 {
+		policy += "; frame-src " + strings.Join(sources(out.Frames), " ")
+		if out.Next != "" {
+			h.Set("Refresh", "3; url="+out.Next)
+		}
+	}
 	h.Set("Content-Security-Policy", policy)
 	h.Set("Content-Type", "text/html; charset=utf-8")
 	h.Set("Cache-Control", "no-store")
@@ -170,6 +176,17 @@ func (p *Pages) headers(h http.Header, v View) {
 	if p.cfg.Secure {
 		h.Set("Strict-Transport-Security", "max-age=31536000")
 	}
+}
+
+// sources are the origins of addresses, as a content security policy names them.
+func sources(addresses []string) (list []string) {
+	for _, a := range addresses {
+		u, err := url.Parse(a)
+		if err == nil && !strings.ContainsFunc(u.Host, func(r rune) bool { return r <= ' ' || strings.ContainsRune(";,'\"", r) }) {
+			list = append(list, u.Scheme+"://"+u.Host)
+		}
+	}
+	return list
 }
 
 // faults is the table from fault kinds to a page's status and title.

@@ -82,6 +82,11 @@ type LogoutConfirm struct {
 type LoggedOut struct {
 	Client    string // the application that asked; empty when nobody did
 	ClientURI string // its home page; may be empty
+	// Frames are pages of applications that are loaded so that they forget the user
+	// (OpenID Connect Front-Channel Logout §2); Next is where the browser goes a moment
+	// later, empty: nowhere.
+	Frames []string
+	Next   string
 }
 
 // Error says what went wrong and what to do.
