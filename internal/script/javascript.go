@@ -166,11 +166,18 @@ func (h *host) thrown(p *Problem, e *goja.Exception) {
 		p.Message = p.Cause.Error()
 		return
 	}
-	// The texts of an error may be code of the script's; only plain ones are read.
-	if name, message := object.Get("name"), object.Get("message"); name != nil && message != nil {
-		if text, ok := message.Export().(string); ok {
-			p.Message = fmt.Sprintf("%v: %s", name.Export(), text)
+	// The texts of an error may be code of the script's, which runs under its limits
+	// too, and may fail.
+	read, _ := goja.AssertFunction(h.rt.ToValue(func(goja.FunctionCall) goja.Value {
+		if name, message := object.Get("name"), object.Get("message"); name != nil && message != nil {
+			if text, ok := message.Export().(string); ok {
+				p.Message = fmt.Sprintf("%v: %s", name.Export(), text)
+			}
 		}
+		return nil
+	}))
+	if _, err := read(nil); err != nil {
+		p.Message = "an object was thrown whose message cannot be read"
 	}
 }
 

@@ -223,6 +223,7 @@ func TestJavaScriptFailures(t *testing.T) {
 		{"throw new Error('own')", 1, 7, "Error: own"},
 		{"\nthrow 'text'", 2, 1, "text"},
 		{"throw {a: 1}", 1, 1, "an object was thrown"},
+		{"throw {get name() { throw 1 }, get message() { return '' }}", 1, 1, "cannot be read"},
 		{"failing.run()", 1, 12, "out of order"},
 		{"execution.nope(1)", 1, 15, "nope"},
 		{"execution.x = 1", 1, 11, "x cannot be assigned to"},
