@@ -40,7 +40,7 @@ type Config struct {
 	// activity does not say; 0 means 10 s.
 	RetryWait time.Duration
 	// Lease is how long a job belongs to the process that runs it, unless that one
-	// says that it still does; 0 means 5 minutes.
+	// says that it still does, which it does every third of it; 0 means 30 s.
 	Lease time.Duration
 	// Workers is how many jobs Run works on at once; 0 means 4.
 	Workers int
@@ -121,7 +121,7 @@ func (c Config) withDefaults() Config {
 	c.MaxDepth = or(c.MaxDepth, 100)
 	c.Retries = or(c.Retries, 3)
 	c.RetryWait = or(c.RetryWait, 10*time.Second)
-	c.Lease = or(c.Lease, 5*time.Minute)
+	c.Lease = or(c.Lease, 30*time.Second)
 	c.Workers = or(c.Workers, 4)
 	c.Poll = or(c.Poll, 5*time.Second)
 	c.Location = or(c.Location, time.UTC)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/sluicehq/sluice/internal/bpmn"
+	"github.com/sluicehq/sluice/internal/juel"
 )
 
 // attach makes the boundary events of an activity wait beside it.
@@ -233,6 +234,9 @@ func (c *command) conditions(inst *instance) error {
 			return
 		}
 		ok, err := c.at(x).truth(x.node.Event.Condition)
+		if errors.Is(err, juel.ErrUnknownVariable) {
+			return // it may come
+		}
 		if err != nil {
 			errs = append(errs, err)
 			return

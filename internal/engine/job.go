@@ -1,9 +1,12 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/sluicehq/sluice/internal/fault"
@@ -94,7 +97,7 @@ func (c *command) loadJob(id string) (*Job, error) {
 
 // performJob does what a job is there for. answer is what its call to the outside gave.
 func (c *command) performJob(j *Job, answer string) error {
-	c.rows.jobsGone = append(c.rows.jobsGone, j.ID)
+	c.rows.jobDone = j.ID
 	if j.InstanceID == "" {
 		return c.startBy(j)
 	}
@@ -207,7 +210,7 @@ func (e *Engine) execute(ctx context.Context, j *Job) error {
 func (e *Engine) attempt(ctx context.Context, j *Job) (cause, err error) {
 	answer := ""
 	if j.Kind == jobOutside {
-		stop := e.hold(ctx, j)
+		stop := e.hold(ctx)
 		answer, cause = e.callOutside(ctx, j)
 		stop()
 	}
@@ -222,18 +225,21 @@ func (e *Engine) attempt(ctx context.Context, j *Job) (cause, err error) {
 
 // settleJob does what is left of a job in one transaction, if it is still ours.
 func (e *Engine) settleJob(ctx context.Context, j *Job, answer string) error {
+	first := true
 	return e.do(ctx, Actor{}, func(c *command) error {
-		held, err := c.loadJob(j.ID)
-		if fault.Is(err, fault.NotFound) {
-			return nil
+		// The row that is deleted in the end says whose the job is: only when it was
+		// somebody else's it is read.
+		if !first {
+			held, err := c.loadJob(j.ID)
+			if fault.Is(err, fault.NotFound) || err == nil && held.LeaseOwner != e.id {
+				return nil
+			}
+			if err != nil {
+				return err
+			}
 		}
-		if err != nil {
-			return err
-		}
-		if held.LeaseOwner != e.id {
-			return nil // somebody else has it now
-		}
-		return c.performJob(held, answer)
+		first = false
+		return c.performJob(j, answer)
 	})
 }
 
@@ -367,21 +373,22 @@ func (e *Engine) acquire(ctx context.Context, n int) ([]*Job, error) {
 		if err != nil || len(ids) == 0 {
 			return err
 		}
-		c := &command{e: e, ctx: ctx, tx: tx, now: now}
+		var b strings.Builder
+		b.WriteString(`UPDATE jobs SET lease_owner = $1, lease_until = $2, rev = rev + 1 WHERE lease_until < $3 AND id IN (`)
+		parameters(&b, 3, len(ids))
+		b.WriteString(`) RETURNING ` + jobColumns)
+		args := []any{e.id, now.Add(e.cfg.Lease).UnixMilli(), now.UnixMilli()}
 		for _, id := range ids {
-			j := &Job{}
-			err := tx.QueryRow(ctx, j.fields(), `UPDATE jobs SET lease_owner = $1, lease_until = $2, rev = rev + 1 WHERE id = $3 AND lease_until < $4 RETURNING `+jobColumns,
-				c.e.id, now.Add(e.cfg.Lease).UnixMilli(), id, now.UnixMilli())
-			if errors.Is(err, store.ErrNoRow) {
-				continue
-			}
-			if err != nil {
-				return err
-			}
-			got = append(got, j)
+			args = append(args, id)
 		}
-		return nil
+		return tx.Query(ctx, func(row store.Row) error {
+			j := &Job{}
+			err := row.Scan(j.fields()...)
+			got = append(got, j)
+			return err
+		}, b.String(), args...)
 	})
+	slices.SortFunc(got, func(a, b *Job) int { return cmp.Or(a.DueAt.Compare(b.DueAt), strings.Compare(a.ID, b.ID)) })
 	return got, err
 }
 
@@ -414,8 +421,8 @@ func (e *Engine) candidates(ctx context.Context, tx *store.Tx, now time.Time, n 
 	return ids, err
 }
 
-// hold keeps the lease of a job while it is worked on. The function ends that.
-func (e *Engine) hold(ctx context.Context, j *Job) (stop func()) {
+// hold keeps the leases of this process while it works. The function ends that.
+func (e *Engine) hold(ctx context.Context) (stop func()) {
 	ctx, cancel := context.WithCancel(ctx)
 	done := make(chan struct{})
 	go func() {
@@ -427,8 +434,8 @@ func (e *Engine) hold(ctx context.Context, j *Job) (stop func()) {
 			case <-ctx.Done():
 				return
 			case <-tick.C:
-				if _, err := e.db.Exec(ctx, `UPDATE jobs SET lease_until = $1 WHERE id = $2 AND lease_owner = $3`, e.now().Add(e.cfg.Lease).UnixMilli(), j.ID, e.id); err != nil && ctx.Err() == nil {
-					e.cfg.Log.Warn("holding a job's lease", "job", j.ID, "error", err)
+				if _, err := e.db.Exec(ctx, `UPDATE jobs SET lease_until = $1 WHERE lease_owner = $2 AND lease_owner <> ''`, e.now().Add(e.cfg.Lease).UnixMilli(), e.id); err != nil && ctx.Err() == nil {
+					e.cfg.Log.Warn("holding the leases of jobs", "error", err)
 				}
 			}
 		}
@@ -436,6 +443,16 @@ func (e *Engine) hold(ctx context.Context, j *Job) (stop func()) {
 	return func() {
 		cancel()
 		<-done
+	}
+}
+
+// release gives jobs back that were taken and not begun.
+func (e *Engine) release(jobs []*Job) {
+	ctx := context.Background()
+	for _, j := range jobs {
+		if _, err := e.db.Exec(ctx, `UPDATE jobs SET lease_owner = '', lease_until = 0 WHERE id = $1 AND lease_owner = $2`, j.ID, e.id); err != nil {
+			e.cfg.Log.Warn("giving a job back", "job", j.ID, "error", err)
+		}
 	}
 }
 

@@ -352,3 +352,53 @@ func TestRun(t *testing.T) {
 	}
 	w.must(w.db.Close())
 }
+
+// TestLeasesAreHeld: work that takes longer than a lease is not taken by others.
+func TestLeasesAreHeld(t *testing.T) {
+	t.Parallel()
+	d := slow{&caller{}, make(chan struct{}), make(chan struct{})}
+	w := newWorld(t, engine.Config{Delegates: map[string]engine.Delegate{"outside": d}})
+	one, err := engine.New(w.db, engine.Config{Lease: 300 * time.Millisecond, Delegates: map[string]engine.Delegate{"outside": d}})
+	w.must(err)
+	w.deploy(process(outsideCall))
+	w.start("p", map[string]any{"q": "why?"})
+	var all sync.WaitGroup
+	all.Go(func() { _, _ = one.RunDue(context.Background()) })
+	select {
+	case <-d.began:
+	case <-time.After(20 * time.Second):
+		t.Fatal("the job has not begun")
+	}
+	until := func() time.Time {
+		var at time.Time
+		w.must(w.db.QueryRow(context.Background(), []any{store.Time(&at)}, `SELECT lease_until FROM jobs`))
+		return at
+	}
+	first := until()
+	for until().Equal(first) {
+		time.Sleep(time.Millisecond) // the lease is held every third of it
+	}
+	// To another process the first lease has just run out.
+	two, err := engine.New(w.db, engine.Config{Delegates: map[string]engine.Delegate{"outside": d}, Now: func() time.Time { return first.Add(time.Millisecond) }})
+	w.must(err)
+	if n, err := two.RunDue(context.Background()); n != 0 || err != nil {
+		t.Errorf("another process took %d jobs, error %v", n, err)
+	}
+	close(d.goOn)
+	all.Wait()
+	if len(d.keys) != 1 {
+		t.Errorf("called %d times", len(d.keys))
+	}
+}
+
+// slow is a caller that waits to be told.
+type slow struct {
+	*caller
+	began, goOn chan struct{}
+}
+
+func (s slow) Call(ctx context.Context, key, request string) (string, error) {
+	close(s.began)
+	<-s.goOn
+	return s.caller.Call(ctx, key, request)
+}

@@ -31,6 +31,7 @@ type execution struct {
 	held       bool // conditional events: the condition was true when it was last seen
 	entered    bool // its activity has begun; false while an asynchronous start waits
 	locals     bool // has variables of its own
+	taskLocals bool // a task of it has
 	ended      bool
 
 	visit   string // its open row of activities
@@ -134,7 +135,7 @@ func (e *encoder) execution(x *execution) {
 
 func (x *execution) flags() int {
 	n := 0
-	for i, on := range []bool{x.active, x.scope, x.multi, x.eventScope, x.watching, x.held, x.entered, x.locals} {
+	for i, on := range []bool{x.active, x.scope, x.multi, x.eventScope, x.watching, x.held, x.entered, x.locals, x.taskLocals} {
 		if on {
 			n |= 1 << i
 		}
@@ -227,7 +228,7 @@ func (d *decoder) execution(before []*execution, process *bpmn.Process) *executi
 }
 
 func (x *execution) setFlags(n int) {
-	for i, on := range []*bool{&x.active, &x.scope, &x.multi, &x.eventScope, &x.watching, &x.held, &x.entered, &x.locals} {
+	for i, on := range []*bool{&x.active, &x.scope, &x.multi, &x.eventScope, &x.watching, &x.held, &x.entered, &x.locals, &x.taskLocals} {
 		*on = n&(1<<i) != 0
 	}
 }

@@ -283,6 +283,9 @@ func (c *command) cancelTask(x *execution, reason string) error {
 		}
 	}
 	if !listens(x.node, "delete") {
+		if x.taskLocals {
+			c.rows.taskScopes = append(c.rows.taskScopes, id)
+		}
 		if c.rows.cancelled == nil {
 			c.rows.cancelled = map[string][]string{}
 		}

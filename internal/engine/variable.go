@@ -279,6 +279,9 @@ func (p place) mark(v *variable) {
 		return
 	}
 	p.x.inst.recheck = true
+	if v.TaskID != "" && !p.x.taskLocals {
+		p.x.taskLocals, p.x.inst.changed = true, true
+	}
 	for x := p.x; x != nil; x = x.parent {
 		if (x.id == v.ExecutionID || x.parent == nil) && !x.locals {
 			x.locals = true

@@ -16,6 +16,7 @@ func (e *Engine) Run(ctx context.Context) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	defer context.AfterFunc(e.ended, cancel)()
+	defer e.hold(context.WithoutCancel(ctx))()
 	w := workers{e: e, free: make(chan struct{}, e.cfg.Workers)}
 	defer w.busy.Wait()
 	for ctx.Err() == nil {
@@ -36,23 +37,25 @@ type workers struct {
 	busy sync.WaitGroup
 }
 
-// round takes as many jobs as there are free places and begins them. It reports whether
-// there were any.
+// round takes jobs and begins each when there is a free place. It reports whether there
+// were any.
 func (w *workers) round(ctx context.Context) (bool, error) {
-	select {
-	case w.free <- struct{}{}:
-		<-w.free
-	case <-ctx.Done():
-		return false, nil
-	}
-	jobs, err := w.e.acquire(ctx, cap(w.free)-len(w.free))
-	for _, j := range jobs {
-		w.free <- struct{}{}
+	jobs, err := w.e.acquire(ctx, chunk)
+	for i, j := range jobs {
+		select {
+		case w.free <- struct{}{}:
+		case <-ctx.Done():
+			w.e.release(jobs[i:])
+			return true, nil
+		}
 		w.busy.Go(func() {
-			defer func() { <-w.free; w.e.nudge() }()
+			defer func() { <-w.free }()
 			// What was begun is ended, even when everything else stops.
 			if err := w.e.execute(context.WithoutCancel(ctx), j); err != nil {
 				w.e.cfg.Log.Error("noting a job's failure", "job", j.ID, "error", err)
+			}
+			if j.Exclusive {
+				w.e.nudge() // others of its instance may have waited
 			}
 		})
 	}
@@ -64,7 +67,7 @@ func (w *workers) round(ctx context.Context) (bool, error) {
 func (e *Engine) rest(ctx context.Context) {
 	wait := e.cfg.Poll
 	var next time.Time
-	err := e.db.QueryRow(ctx, []any{store.Time(&next)}, `SELECT min(due_at) FROM jobs WHERE queue IN ('ready', 'timer') AND lease_until < $1`, e.now().UnixMilli())
+	err := e.db.QueryRow(ctx, []any{store.Time(&next)}, `SELECT due_at FROM jobs WHERE queue IN ('ready', 'timer') AND lease_until < $1 ORDER BY due_at LIMIT 1`, e.now().UnixMilli())
 	if err == nil && !next.IsZero() {
 		wait = min(wait, max(next.Sub(e.now()), time.Millisecond))
 	}

@@ -15,20 +15,22 @@ const chunk = 40
 
 // writes collects the rows that a command changes.
 type writes struct {
-	links     []Link
-	unlinks   []Link
-	visits    []*Activity         // new ones
-	ended     map[string][]string // open ones of before that have ended, by reason
-	assigned  []*task             // whose visit shows another assignee
-	jobs      []*Job              // new ones
-	jobsGone  []string
-	subs      []*Subscription // new ones
-	subsGone  []string
-	scopes    []*execution        // that have ended and had variables
-	updates   []*update           // history level full
-	due       bool                // a job can be run now
-	doneTasks []string            // history level none: rows to delete
-	cancelled map[string][]string // tasks of removed executions that nobody has loaded, by reason
+	links      []Link
+	unlinks    []Link
+	visits     []*Activity         // new ones
+	ended      map[string][]string // open ones of before that have ended, by reason
+	assigned   []*task             // whose visit shows another assignee
+	jobs       []*Job              // new ones
+	jobsGone   []string
+	jobDone    string          // the job that this command is
+	subs       []*Subscription // new ones
+	subsGone   []string
+	taskScopes []string            // cancelled tasks that had variables
+	scopes     []*execution        // that have ended and had variables
+	updates    []*update           // history level full
+	due        bool                // a job can be run now
+	doneTasks  []string            // history level none: rows to delete
+	cancelled  map[string][]string // tasks of removed executions that nobody has loaded, by reason
 }
 
 // update is a value that a variable has had.
@@ -159,6 +161,7 @@ func (c *command) writeInstance(inst *instance, state []byte) error {
 	gone := !inst.EndedAt.IsZero() && !inst.def.keeps("activity")
 	switch {
 	case inst.fresh && gone:
+		c.rows.links = slices.DeleteFunc(c.rows.links, func(l Link) bool { return l.InstanceID == inst.ID })
 		return nil
 	case inst.fresh:
 		return c.insert("instances", instanceColumns+", rev, state", [][]any{append(inst.values(), 1, state)}, "")
@@ -168,6 +171,10 @@ func (c *command) writeInstance(inst *instance, state []byte) error {
 	args := []any{inst.BusinessKey, inst.Name, store.Millis(inst.EndedAt), inst.EndActivity, inst.DeleteReason, inst.Suspended, inst.DefinitionID, state, inst.ID, inst.rev}
 	if gone {
 		query, args = `DELETE FROM instances WHERE id = $1 AND rev = $2`, []any{inst.ID, inst.rev}
+		c.rows.links = slices.DeleteFunc(c.rows.links, func(l Link) bool { return l.InstanceID == inst.ID })
+		if err := c.exec(`DELETE FROM links WHERE instance_id = $1 AND instance_id <> ''`, inst.ID); err != nil {
+			return err
+		}
 	}
 	return c.execOne(query, args...)
 }
@@ -206,9 +213,9 @@ func (c *command) writeTasks() error {
 		if err := c.among(`UPDATE tasks SET ended_at = $1, delete_reason = $2, rev = rev + 1 WHERE ended_at IS NULL AND id IN`, ids, "", at, reason); err != nil {
 			return err
 		}
-		if err := c.among(`UPDATE variables SET ended_at = $1 WHERE ended_at IS NULL AND task_id <> '' AND task_id IN`, ids, "", at); err != nil {
-			return err
-		}
+	}
+	if err := c.among(`UPDATE variables SET ended_at = $1 WHERE ended_at IS NULL AND task_id <> '' AND task_id IN`, c.rows.taskScopes, "", c.now.UnixMilli()); err != nil {
+		return err
 	}
 	for _, statement := range []string{`DELETE FROM links WHERE task_id IN`, `DELETE FROM tasks WHERE id IN`} {
 		if err := c.among(statement, c.rows.doneTasks, ""); err != nil {
@@ -354,7 +361,7 @@ func (c *command) endVariables() error {
 // instance itself goes on.
 func (c *command) endTaskVariables() error {
 	for _, t := range c.tasks {
-		if t.EndedAt.IsZero() || t.fresh {
+		if t.EndedAt.IsZero() || t.fresh || t.x != nil && !t.x.taskLocals {
 			continue
 		}
 		statement, args := `UPDATE variables SET ended_at = $1 WHERE task_id = $2 AND task_id <> '' AND ended_at IS NULL`, []any{c.now.UnixMilli(), t.ID}
@@ -387,6 +394,11 @@ func (c *command) note(x *execution, v *variable) {
 }
 
 func (c *command) writeJobs() error {
+	if id := c.rows.jobDone; id != "" {
+		if err := c.execOne(`DELETE FROM jobs WHERE id = $1 AND lease_owner = $2`, id, c.e.id); err != nil {
+			return err
+		}
+	}
 	if err := c.among(`DELETE FROM jobs WHERE id IN`, c.rows.jobsGone, ""); err != nil {
 		return err
 	}

@@ -220,6 +220,7 @@ CREATE TABLE jobs (
 );
 CREATE INDEX jobs_due ON jobs (due_at) WHERE queue IN ('ready', 'timer');
 CREATE INDEX jobs_instance ON jobs (instance_id) WHERE instance_id <> '';
+CREATE INDEX jobs_leased ON jobs (lease_owner) WHERE lease_owner <> '';
 CREATE INDEX jobs_definition ON jobs (definition_id) WHERE instance_id = '';
 
 CREATE TABLE subscriptions (
