@@ -327,7 +327,7 @@ func (c *command) notify(p place, l *bpmn.Listener, event string) error {
 		_, err := l.Expression.Eval(listening{p, event})
 		return err
 	case l.Script != nil:
-		_, err := c.script(p, l.Script)
+		_, err := c.scriptFor(listening{p, event}, l.Script)
 		return err
 	case l.DelegateExpression != nil:
 		d, err = c.delegateFrom(p, l.DelegateExpression)

@@ -114,6 +114,11 @@ func (c *command) deploy(done *Deployed, files []parsed) error {
 			if !p.Executable {
 				continue
 			}
+			warnings, err := checkScripts(p)
+			if err != nil {
+				return err
+			}
+			done.Problems = append(done.Problems, warnings...)
 			def, err := c.define(d, f, p)
 			if err != nil {
 				return err

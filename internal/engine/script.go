@@ -3,30 +3,29 @@ package engine
 import (
 	"errors"
 	"fmt"
-	"strings"
 	"sync"
 
 	"github.com/sluicehq/sluice/internal/bpmn"
-	"github.com/sluicehq/sluice/internal/juel"
+	"github.com/sluicehq/sluice/internal/fault"
+	"github.com/sluicehq/sluice/internal/script"
 )
 
-// scripts are the texts of a definition that are compiled when they are first needed.
+// scripts are the scripts of a definition, each compiled when it is first needed.
 type scripts struct {
-	expressions *sync.Map // text → *juel.Expression
+	programs *sync.Map // *bpmn.Script → *script.Program
 }
 
-func newScripts() scripts { return scripts{expressions: &sync.Map{}} }
+func newScripts() scripts { return scripts{&sync.Map{}} }
 
-// expression returns a text of the definition, parsed once.
-func (s scripts) expression(text string) (*juel.Expression, error) {
-	if e, ok := s.expressions.Load(text); ok {
-		return e.(*juel.Expression), nil
+func (s scripts) program(source *bpmn.Script) (*script.Program, error) {
+	if p, ok := s.programs.Load(source); ok {
+		return p.(*script.Program), nil
 	}
-	e, err := juel.Parse(text)
+	p, err := script.Compile(source.Language, source.Source)
 	if err == nil {
-		s.expressions.Store(text, e)
+		s.programs.Store(source, p)
 	}
-	return e, err
+	return p, err
 }
 
 // runScript runs a script task.
@@ -47,24 +46,90 @@ func (c *command) runScript(x *execution) error {
 	return nil
 }
 
-// script runs a script and returns what it gives.
-func (c *command) script(p place, s *bpmn.Script) (any, error) {
-	switch language := strings.ToLower(s.Language); language {
-	case "juel":
-		return c.juelScript(p, s.Source)
-	case "":
-		return nil, errors.New("the script has no language")
-	default:
-		return nil, fmt.Errorf("scripts in %q cannot be run", language)
-	}
+// bindings are what a script sees. Names that it gives values to become variables when
+// the model wants that.
+type bindings struct {
+	listening
+	keep bool
 }
 
-// juelScript evaluates a script that is an expression. Assignments, which the language
-// of processes has in scripts alone, set variables.
-func (c *command) juelScript(p place, source string) (any, error) {
-	e, err := p.x.inst.def.scripts.expression(strings.TrimSpace(source))
+// Set implements script.Bindings.
+func (b bindings) Set(name string, value any) error {
+	if !b.keep {
+		return nil
+	}
+	return b.set(name, value)
+}
+
+// script runs a script and returns what it gives.
+func (c *command) script(p place, s *bpmn.Script) (any, error) {
+	return c.scriptFor(listening{place: p}, s)
+}
+
+// scriptFor is script for a listener, which is told of an event.
+func (c *command) scriptFor(l listening, s *bpmn.Script) (any, error) {
+	program, err := l.x.inst.def.scripts.program(s)
 	if err != nil {
 		return nil, err
 	}
-	return p.eval(e)
+	if _, err := l.vars(); err != nil {
+		return nil, err
+	}
+	v, err := program.Run(c.ctx, bindings{l, s.AutoStoreVariables}, script.Limits{Now: c.e.cfg.Now})
+	var thrown *script.BPMNError
+	if errors.As(err, &thrown) {
+		return nil, &Error{Code: thrown.Code, Message: thrown.Message}
+	}
+	return v, err
+}
+
+// checkScripts compiles every script of a process, so that one that cannot be run is
+// refused with its deployment. A language that this server does not know is a warning:
+// the process may never come to it.
+func checkScripts(p *bpmn.Process) ([]bpmn.Problem, error) {
+	var warnings []bpmn.Problem
+	var wrong []error
+	for at, s := range scriptsOf(p) {
+		_, err := script.Compile(s.Language, s.Source)
+		if err == nil {
+			continue
+		}
+		if _, unknown := script.Compile(s.Language, ""); unknown != nil {
+			warnings = append(warnings, bpmn.Problem{Name: "sluice-script-language", Message: err.Error(), Process: p.ID, Element: at, Line: s.Line, Warning: true})
+			continue
+		}
+		wrong = append(wrong, fmt.Errorf("the script of %q (line %d) cannot be run: %w", at, s.Line, err))
+	}
+	if len(wrong) > 0 {
+		return nil, fault.New(fault.Invalid, "The process %q cannot be deployed: %s.", p.ID, errors.Join(wrong...))
+	}
+	return warnings, nil
+}
+
+// scriptsOf goes through the scripts of a process with the ids of what they belong to.
+func scriptsOf(p *bpmn.Process) func(yield func(string, *bpmn.Script) bool) {
+	return func(yield func(string, *bpmn.Script) bool) {
+		each := func(id string, s *bpmn.Script) bool { return s == nil || yield(id, s) }
+		listeners := func(id string, all []bpmn.Listener) bool {
+			for i := range all {
+				if !each(id, all[i].Script) {
+					return false
+				}
+			}
+			return true
+		}
+		if !listeners(p.ID, p.Root.Listeners) {
+			return
+		}
+		for _, n := range p.Order {
+			if !each(n.ID, n.Script) || !listeners(n.ID, n.Listeners) || n.User != nil && !listeners(n.ID, n.User.Listeners) {
+				return
+			}
+			for _, f := range n.Out {
+				if !listeners(f.ID, f.Listeners) || f.Condition != nil && !each(f.ID, f.Condition.Script) {
+					return
+				}
+			}
+		}
+	}
 }
