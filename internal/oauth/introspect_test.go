@@ -265,3 +265,25 @@ func TestGoOIDCVerifiesOurIDToken(t *testing.T) {
 		t.Errorf("at_hash %v, nonce %q, sub %q", err, token.Nonce, token.Subject)
 	}
 }
+
+// A token that a request under way leaves to a user who is being disabled, as PostgreSQL
+// lets it, is dead by the user's state alone.
+func TestTokenOfADisabledUserIsDeadWhateverItsGrant(t *testing.T) {
+	t.Parallel()
+	srv := setup(t)
+	token := tokens(t, srv)
+	if !active(t, srv, token.Text("access_token")) {
+		t.Fatal("it is dead before")
+	}
+	if _, err := tables(t, srv).Exec(t.Context(), `UPDATE users SET status = 'inactive'`); err != nil {
+		t.Fatal(err)
+	}
+	for _, kind := range []string{"access_token", "refresh_token"} {
+		if active(t, srv, token.Text(kind)) {
+			t.Errorf("the %s is live", kind)
+		}
+	}
+	if a := srv.Call(t, token.Text("access_token"), "GET", "profile", nil); a.Status != 401 {
+		t.Errorf("the API: %d", a.Status)
+	}
+}
