@@ -39,7 +39,7 @@ var imports = map[string][]string{
 	"internal/oauth":           {"bearer", "internal/audit", "internal/fault", "internal/identity", "internal/page", "internal/store", "internal/throttle"},
 	"internal/engine":          {"internal/app", "internal/bpmn", "internal/diagram", "internal/dmn", "internal/fault", "internal/form", "internal/juel", "internal/schedule", "internal/script", "internal/store"},
 	"internal/filter":          {"internal/fault", "internal/store"},
-	"internal/api":             {"internal/engine", "internal/fault", "internal/filter", "internal/identity"},
+	"internal/api":             {"internal/app", "internal/engine", "internal/fault", "internal/filter", "internal/identity"},
 	"":                         {"bearer", "bearer/bearerprom", "internal/audit", "internal/fault", "internal/origin", "internal/store", "internal/page", "internal/throttle", "internal/filter", "internal/gateway", "internal/identity", "internal/oauth", "internal/api", "internal/app", "internal/engine"},
 	"cmd/sluice":               {""},
 	"sluicetest":               {"", "internal/store/storetest"},

@@ -79,6 +79,12 @@ func DemoCurl(base string) []string {
 			"/oauth/token | sed 's/.*\"access_token\":\"\\([^\"]*\\)\".*/\\1/')",
 		"curl -s -H \"Authorization: Bearer $TOKEN\" " + base + "/activiti-app/api/enterprise/app-version",
 		"curl -s -H \"Authorization: Bearer $TOKEN\" " + base + "/activiti-app/api/enterprise/profile",
+		"# start a process, look for its task, and complete it",
+		"curl -s -H \"Authorization: Bearer $TOKEN\" -H 'Content-Type: application/json' -d '{\"processDefinitionKey\":\"expense\",\"variables\":[{\"name\":\"amount\",\"value\":80}]}' " +
+			base + "/activiti-app/api/runtime/process-instances",
+		"TASK=$(curl -s -H \"Authorization: Bearer $TOKEN\" " + base + "/activiti-app/api/runtime/tasks | sed 's/^{\"data\":\\[{\"id\":\"\\([^\"]*\\)\".*/\\1/')",
+		"curl -s -H \"Authorization: Bearer $TOKEN\" -H 'Content-Type: application/json' -d '{\"action\":\"complete\",\"variables\":[{\"name\":\"reason\",\"value\":\"train\"}]}' " +
+			base + "/activiti-app/api/runtime/tasks/$TASK",
 		"# what the token is, asked as a resource server asks (RFC 7662)",
 		"curl -s -u alfrescoapp:secret -d token=$TOKEN " + base + "/oauth/introspect",
 		"# a token of the application's own",

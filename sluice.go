@@ -321,25 +321,38 @@ func matches(mux *http.ServeMux, r *http.Request) bool {
 // apiHandler settles who is calling before any operation runs.
 func (s *Server) apiHandler() http.Handler {
 	rest := api.New(s.users, api.Config{Version: apsVersion, Filters: filter.New(s.db), Log: s.log})
-	byToken := s.check.Require(s.users.RequireToken(rest, rest.Refuse))
-	byPassword := s.users.RequireBasic(rest, rest.Refuse)
+	processes := api.NewProcesses(s.users, s.engine, s.deploymentLimits(), s.log)
+	enterprise, own := s.behindCheck(rest, rest.Refuse), s.behindCheck(processes, processes.Refuse)
 	byCookie := http.NewServeMux()
 	byCookie.Handle(appPath, s.users.RequireCookie(rest, rest.Refuse))
 	s.users.RegisterApp(byCookie, rest.Refuse)
-	basic := s.cfg.Bearer.Basic()
 	return cors(s.cfg.CORS, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		scheme, _, sent := strings.Cut(r.Header.Get("Authorization"), " ")
+		_, _, sent := strings.Cut(r.Header.Get("Authorization"), " ")
 		_, signs := byCookie.Handler(r)
-		if signs == appPath && !sent || signs != "" && signs != appPath {
+		switch {
+		case signs == appPath && !sent || signs != "" && signs != appPath:
 			byCookie.ServeHTTP(w, r)
-			return
+		case processes.Answers(r.URL.Path):
+			own.ServeHTTP(w, r)
+		default:
+			enterprise.ServeHTTP(w, r)
 		}
+	}))
+}
+
+// behindCheck settles who is calling, by token or password, before next runs.
+func (s *Server) behindCheck(next http.Handler, deny identity.Deny) http.Handler {
+	byToken := s.check.Require(s.users.RequireToken(next, deny))
+	byPassword := s.users.RequireBasic(next, deny)
+	basic := s.cfg.Bearer.Basic()
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		scheme, _, _ := strings.Cut(r.Header.Get("Authorization"), " ")
 		if basic && strings.EqualFold(scheme, "Basic") {
 			byPassword.ServeHTTP(w, r)
 			return
 		}
 		byToken.ServeHTTP(w, r)
-	}))
+	})
 }
 
 // appPath is where the addresses of APS's own pages stand, which take cookies too.

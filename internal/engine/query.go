@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/sluicehq/sluice/internal/fault"
+	"github.com/sluicehq/sluice/internal/juel"
 	"github.com/sluicehq/sluice/internal/store"
 )
 
@@ -318,3 +319,10 @@ func linked(a Actor, column string, kinds ...string) (string, []any) {
 	}
 	return strings.Join(parts, ` UNION `), args
 }
+
+// InstanceOf returns the id of the instance that an execution belongs to, by the
+// execution's id.
+func InstanceOf(execution string) string { return instanceOf(execution) }
+
+// JSON is a JSON variable, as expressions know it.
+type JSON = juel.JSON

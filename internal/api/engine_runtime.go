@@ -1,0 +1,544 @@
+package api
+
+import (
+	"errors"
+
+	"github.com/sluicehq/sluice/internal/engine"
+	"github.com/sluicehq/sluice/internal/fault"
+)
+
+func (p *Processes) registerRuntime() {
+	p.handle("GET runtime/process-instances", p.listInstances)
+	p.handle("POST runtime/process-instances", p.start)
+	p.handle("POST query/process-instances", p.listInstances)
+	p.handle("GET runtime/process-instances/{id}", p.instance)
+	p.handle("PUT runtime/process-instances/{id}", p.changeInstance)
+	p.handle("DELETE runtime/process-instances/{id}", p.deleteInstance)
+	p.handle("GET runtime/process-instances/{id}/diagram", p.instanceDiagram)
+	p.handle("GET runtime/process-instances/{id}/identitylinks", p.instanceLinks)
+	p.handle("POST runtime/process-instances/{id}/identitylinks", p.addInstanceLink)
+	for _, place := range []string{"process-instances", "executions"} {
+		p.handle("GET runtime/"+place+"/{id}/variables", p.executionVariables)
+		p.handle("GET runtime/"+place+"/{id}/variables/{name}", p.executionVariable)
+		p.handle("POST runtime/"+place+"/{id}/variables", p.setExecutionVariables)
+		p.handle("PUT runtime/"+place+"/{id}/variables", p.setExecutionVariables)
+		p.handle("PUT runtime/"+place+"/{id}/variables/{name}", p.setExecutionVariable)
+		p.handle("DELETE runtime/"+place+"/{id}/variables/{name}", p.deleteExecutionVariable)
+	}
+	p.handle("GET runtime/executions", p.listExecutions)
+	p.handle("POST query/executions", p.listExecutions)
+	p.handle("GET runtime/executions/{id}", p.execution)
+	p.handle("PUT runtime/executions/{id}", p.actOnExecution)
+	p.handle("GET runtime/executions/{id}/activities", p.activeActivities)
+	p.with(manageCapability, "POST runtime/signals", p.signal)
+}
+
+type restInstance struct {
+	ID                   string         `json:"id"`
+	URL                  string         `json:"url"`
+	Name                 *string        `json:"name"`
+	BusinessKey          *string        `json:"businessKey"`
+	Suspended            bool           `json:"suspended"`
+	Ended                bool           `json:"ended"`
+	ProcessDefinitionID  string         `json:"processDefinitionId"`
+	ProcessDefinitionURL string         `json:"processDefinitionUrl"`
+	ProcessDefinitionKey string         `json:"processDefinitionKey"`
+	ActivityID           *string        `json:"activityId"`
+	StartUserID          *string        `json:"startUserId"`
+	StartTime            stamp          `json:"startTime"`
+	SuperInstanceID      *string        `json:"superProcessInstanceId"`
+	Variables            []restVariable `json:"variables"`
+	TenantID             string         `json:"tenantId"`
+	Completed            bool           `json:"completed"`
+}
+
+func (v *visit) instance(i *engine.Instance) restInstance {
+	return restInstance{ID: i.ID, URL: v.address("runtime", "process-instances", i.ID), Name: orNil(i.Name), BusinessKey: orNil(i.BusinessKey), Suspended: i.Suspended, Ended: !i.EndedAt.IsZero(),
+		ProcessDefinitionID: i.DefinitionID, ProcessDefinitionURL: v.address("repository", "process-definitions", i.DefinitionID), ProcessDefinitionKey: keyOfDefinition(i.DefinitionID),
+		StartUserID: orNil(i.StartedBy), StartTime: stamp(i.StartedAt), SuperInstanceID: orNil(i.ParentID), Variables: []restVariable{}, TenantID: i.TenantID, Completed: !i.EndedAt.IsZero()}
+}
+
+// instanceQuery reads what both lists of instances, running and of history, have in
+// common.
+func (v *visit) instanceQuery(r *reader, l *listing) engine.InstanceQuery {
+	w := r.words
+	key := w.text("businessKey")
+	if key == "" {
+		key = w.text("processBusinessKey")
+	}
+	id := w.text("id")
+	if id == "" {
+		id = w.text("processInstanceId")
+	}
+	return engine.InstanceQuery{For: v.seen(), ID: id, IDs: r.list("processInstanceIds"), BusinessKey: key, Name: w.text("processInstanceName"), NameLike: w.text("processInstanceNameLike"),
+		DefinitionID: w.text("processDefinitionId"), DefinitionKey: w.text("processDefinitionKey"), DefinitionKeys: r.list("processDefinitionKeyIn"), DefinitionName: w.text("processDefinitionName"),
+		Category: w.text("processDefinitionCategory"), DeploymentID: w.text("deploymentId"), StartedBy: w.text("startedBy"), Involved: w.text("involvedUser"), ParentID: w.text("superProcessInstanceId"),
+		CalledID: w.text("subProcessInstanceId"), NoCalled: r.is("excludeSubprocesses"), Suspended: r.truth("suspended"), Started: r.between("startedAfter", "startedBefore"),
+		Finished: r.between("finishedAfter", "finishedBefore"), Tenant: r.tenant(), Variables: r.filters("variables"), Page: l.page()}
+}
+
+var instanceSorts = map[string]string{"id": "id", "processDefinitionId": "definition", "processDefinitionKey": "definitionKey", "tenantId": "tenant", "processInstanceId": "id", "businessKey": "businessKey",
+	"startTime": "started", "endTime": "ended", "duration": "duration"}
+
+func (p *Processes) listInstances(v *visit) (any, error) {
+	w, l, err := v.asked()
+	if err != nil {
+		return nil, err
+	}
+	r := &reader{words: w}
+	q := v.instanceQuery(r, l)
+	if q.Order, err = l.sorted(instanceSorts, "id"); err != nil || r.err != nil {
+		return nil, errors.Join(err, r.err)
+	}
+	all, total, err := p.engine.Instances(v.Context(), q)
+	if err != nil {
+		return nil, err
+	}
+	list := make([]restInstance, len(all))
+	for i := range all {
+		list[i] = v.instance(&all[i])
+	}
+	if r.is("includeProcessVariables") {
+		err = p.addVariables(v, list)
+	}
+	return engineList{Data: list, Total: total, Start: l.page().Offset, Sort: l.Sort, Order: l.Order, Size: len(list)}, err
+}
+
+// addVariables adds the processes' own variables to instances.
+func (p *Processes) addVariables(v *visit, list []restInstance) error {
+	var ids []string
+	at := map[string]int{}
+	for i := range list {
+		ids, at[list[i].ID] = append(ids, list[i].ID), i
+	}
+	if len(ids) == 0 {
+		return nil
+	}
+	all, _, err := p.engine.AllVariables(v.Context(), engine.VariableQuery{InstanceIDs: ids, Instances: true, Page: engine.Page{Limit: engine.MaxPage}})
+	for i := range all {
+		to := &list[at[all[i].InstanceID]]
+		to.Variables = append(to.Variables, newVariable(&all[i], "local"))
+	}
+	return err
+}
+
+// start starts a process by its definition, its key or a message.
+func (p *Processes) start(v *visit) (any, error) {
+	var body struct {
+		ProcessDefinitionID, ProcessDefinitionKey, Message, BusinessKey, TenantID, Name string
+		Variables                                                                       []restVariable
+		ReturnVariables                                                                 bool
+	}
+	if err := v.body(&body); err != nil {
+		return nil, err
+	}
+	given, err := values(body.Variables)
+	if err != nil {
+		return nil, err
+	}
+	o := engine.StartOptions{DefinitionID: body.ProcessDefinitionID, Key: body.ProcessDefinitionKey, Message: body.Message, BusinessKey: body.BusinessKey, TenantID: body.TenantID, Name: body.Name, Variables: given}
+	if err := p.mayStart(v, o); err != nil {
+		return nil, err
+	}
+	i, err := p.engine.Start(v.Context(), v.actor, o)
+	if err != nil {
+		return nil, err
+	}
+	answer := []restInstance{v.instance(i)}
+	if body.ReturnVariables {
+		err = p.addVariables(v, answer)
+	}
+	return created{answer[0]}, err
+}
+
+// mayStart refuses who is not among those that a definition names.
+func (p *Processes) mayStart(v *visit, o engine.StartOptions) error {
+	id := o.DefinitionID
+	if o.Key != "" {
+		d, err := p.engine.Newest(v.Context(), o.TenantID, o.Key)
+		if err != nil {
+			return err
+		}
+		id = d.ID
+	}
+	if id == "" || v.actor.Admin {
+		return nil
+	}
+	if _, err := p.engine.Definition(v.Context(), id); err != nil {
+		return err
+	}
+	may, err := p.engine.MayStart(v.Context(), v.actor, id)
+	if err == nil && !may {
+		err = fault.New(fault.Forbidden, "You may not start the process definition %q.", id)
+	}
+	return err
+}
+
+// running returns an instance that runs and that the caller may see.
+func (p *Processes) running(v *visit, id string) (*engine.Instance, error) {
+	i, err := p.engine.Instance(v.Context(), v.actor, id)
+	if err == nil && !i.EndedAt.IsZero() {
+		err = fault.New(fault.NotFound, "Could not find a process instance with id %q.", id)
+	}
+	return i, err
+}
+
+// owned is running for what its starter may do, and an administrator.
+func (p *Processes) owned(v *visit, id string) (*engine.Instance, error) {
+	i, err := p.running(v, id)
+	if err != nil || v.actor.Admin || i.StartedBy == v.actor.UserID {
+		return i, err
+	}
+	return nil, fault.New(fault.Forbidden, "Only who started the process instance %q, or an administrator, may do this.", id)
+}
+
+func (p *Processes) instance(v *visit) (any, error) {
+	i, err := p.running(v, v.PathValue("id"))
+	if err != nil {
+		return nil, err
+	}
+	return v.instance(i), nil
+}
+
+func (p *Processes) changeInstance(v *visit) (any, error) {
+	var body struct{ Action string }
+	if err := errors.Join(v.body(&body), p.require(v, manageCapability)); err != nil {
+		return nil, err
+	}
+	if body.Action != "suspend" && body.Action != "activate" {
+		return nil, fault.New(fault.Invalid, "Invalid action: %q.", body.Action)
+	}
+	if err := p.engine.SuspendInstance(v.Context(), v.actor, v.PathValue("id"), body.Action == "suspend"); err != nil {
+		return nil, err
+	}
+	return p.instance(v)
+}
+
+func (p *Processes) deleteInstance(v *visit) (any, error) {
+	if _, err := p.owned(v, v.PathValue("id")); err != nil {
+		return nil, err
+	}
+	return gone{}, p.engine.DeleteInstance(v.Context(), v.actor, v.PathValue("id"), v.URL.Query().Get("deleteReason"))
+}
+
+func (p *Processes) instanceDiagram(v *visit) (any, error) {
+	svg, err := p.engine.InstanceDiagram(v.Context(), v.actor, v.PathValue("id"))
+	return file{kind: "image/svg+xml", bytes: svg}, err
+}
+
+func (p *Processes) instanceLinks(v *visit) (any, error) {
+	if _, err := p.engine.Instance(v.Context(), v.actor, v.PathValue("id")); err != nil {
+		return nil, err
+	}
+	links, err := p.engine.Links(v.Context(), "", v.PathValue("id"), "")
+	return restLinks(links), err
+}
+
+func (p *Processes) addInstanceLink(v *visit) (any, error) {
+	var body restLinkRequest
+	if err := v.body(&body); err != nil {
+		return nil, err
+	}
+	l := engine.Link{InstanceID: v.PathValue("id"), Kind: body.Type, UserID: body.User, GroupID: body.Group}
+	if err := p.engine.AddLink(v.Context(), v.actor, l); err != nil {
+		return nil, err
+	}
+	return created{restLinks([]engine.Link{l})[0]}, nil
+}
+
+// seenVariables returns the variables at an execution of an instance that the caller may
+// see.
+func (p *Processes) seenVariables(v *visit) (map[string]engine.Variable, error) {
+	id := v.PathValue("id")
+	if _, err := p.running(v, engine.InstanceOf(id)); err != nil {
+		return nil, err
+	}
+	return p.engine.ExecutionVariables(v.Context(), id)
+}
+
+func (p *Processes) executionVariables(v *visit) (any, error) {
+	all, err := p.seenVariables(v)
+	if err != nil {
+		return nil, err
+	}
+	return variableList(all, func(x *engine.Variable) bool { return x.ExecutionID == v.PathValue("id") }, v.URL.Query().Get("scope"))
+}
+
+func (p *Processes) executionVariable(v *visit) (any, error) {
+	all, err := p.seenVariables(v)
+	if err != nil {
+		return nil, err
+	}
+	return oneVariable(all, v.PathValue("name"), func(x *engine.Variable) bool { return x.ExecutionID == v.PathValue("id") })
+}
+
+func oneVariable(all map[string]engine.Variable, name string, local func(*engine.Variable) bool) (any, error) {
+	x, ok := all[name]
+	if !ok {
+		return nil, fault.New(fault.NotFound, "There is no variable with the name %q.", name)
+	}
+	scope := "global"
+	if local(&x) {
+		scope = "local"
+	}
+	return newVariable(&x, scope), nil
+}
+
+// setExecutionVariables takes a list of variables; POST is for ones that are not there yet.
+func (p *Processes) setExecutionVariables(v *visit) (any, error) {
+	var list []restVariable
+	if err := v.body(&list); err != nil {
+		return nil, err
+	}
+	return p.setAt(v, list)
+}
+
+func (p *Processes) setExecutionVariable(v *visit) (any, error) {
+	var one restVariable
+	if err := v.body(&one); err != nil {
+		return nil, err
+	}
+	if one.Name != v.PathValue("name") {
+		return nil, fault.New(fault.Invalid, "Variable name in the body should be equal to the name used in the requested URL.")
+	}
+	if _, err := p.setAt(v, []restVariable{one}); err != nil {
+		return nil, err
+	}
+	return p.executionVariable(v)
+}
+
+func (p *Processes) setAt(v *visit, list []restVariable) (any, error) {
+	id := v.PathValue("id")
+	if _, err := p.owned(v, engine.InstanceOf(id)); err != nil {
+		return nil, err
+	}
+	given, err := values(list)
+	if err != nil {
+		return nil, err
+	}
+	if len(list) == 0 {
+		return nil, fault.New(fault.Invalid, "Did not find any variables in the body.")
+	}
+	if v.Method == "POST" {
+		have, err := p.engine.ExecutionVariables(v.Context(), id)
+		if err != nil {
+			return nil, err
+		}
+		for name := range given {
+			if x, there := have[name]; there && x.ExecutionID == id {
+				return nil, fault.New(fault.Conflict, "Variable %q is already present on execution %q.", name, id)
+			}
+		}
+	}
+	if err := p.engine.SetVariables(v.Context(), v.actor, id, given, list[0].Scope == "local"); err != nil {
+		return nil, err
+	}
+	return created{list}, nil
+}
+
+func (p *Processes) deleteExecutionVariable(v *visit) (any, error) {
+	if _, err := p.owned(v, engine.InstanceOf(v.PathValue("id"))); err != nil {
+		return nil, err
+	}
+	return gone{}, p.engine.RemoveVariables(v.Context(), v.actor, v.PathValue("id"), v.PathValue("name"))
+}
+
+type restExecution struct {
+	ID                 string  `json:"id"`
+	URL                string  `json:"url"`
+	ParentID           *string `json:"parentId"`
+	ParentURL          *string `json:"parentUrl"`
+	ProcessInstanceID  string  `json:"processInstanceId"`
+	ProcessInstanceURL string  `json:"processInstanceUrl"`
+	Suspended          bool    `json:"suspended"`
+	ActivityID         *string `json:"activityId"`
+	TenantID           string  `json:"tenantId"`
+}
+
+func (v *visit) execution(x *engine.Place, i *engine.Instance) restExecution {
+	e := restExecution{ID: x.ID, URL: v.address("runtime", "executions", x.ID), ParentID: orNil(x.ParentID), ProcessInstanceID: x.InstanceID,
+		ProcessInstanceURL: v.address("runtime", "process-instances", x.InstanceID), Suspended: i.Suspended, ActivityID: orNil(x.ActivityID), TenantID: i.TenantID}
+	if x.ParentID != "" {
+		parent := v.address("runtime", "executions", x.ParentID)
+		e.ParentURL = &parent
+	}
+	return e
+}
+
+// executionsAtOnce is of how many instances the executions are gathered for one list.
+const executionsAtOnce = 100
+
+// listExecutions lists the executions of the instances that a query means, or those that
+// wait for a message or a signal.
+func (p *Processes) listExecutions(v *visit) (any, error) {
+	w, l, err := v.asked()
+	if err != nil {
+		return nil, err
+	}
+	r := &reader{words: w}
+	waits, err := p.waiting(v, w)
+	if err != nil {
+		return nil, err
+	}
+	q := engine.InstanceQuery{For: v.seen(), ID: w.text("processInstanceId"), DefinitionKey: w.text("processDefinitionKey"), DefinitionID: w.text("processDefinitionId"), BusinessKey: w.text("processBusinessKey"),
+		Tenant: r.tenant(), Variables: r.filters("processInstanceVariables"), Page: engine.Page{Limit: executionsAtOnce}, Order: engine.Order{By: "id"}}
+	if id := w.text("id"); id != "" {
+		q.ID = engine.InstanceOf(id)
+	}
+	if waits != nil {
+		for x := range waits {
+			q.IDs = append(q.IDs, engine.InstanceOf(x))
+		}
+		if len(q.IDs) == 0 {
+			q.IDs = []string{""}
+		}
+	}
+	if r.err != nil {
+		return nil, r.err
+	}
+	instances, _, err := p.engine.Instances(v.Context(), q)
+	if err != nil {
+		return nil, err
+	}
+	all := []restExecution{}
+	for i := range instances {
+		places, err := p.engine.Executions(v.Context(), instances[i].ID)
+		if err != nil {
+			return nil, err
+		}
+		for j := range places {
+			x := &places[j]
+			if (waits == nil || waits[x.ID]) && match(w.text("activityId"), x.ActivityID) && match(w.text("parentId"), x.ParentID) && match(w.text("id"), x.ID) {
+				all = append(all, v.execution(x, &instances[i]))
+			}
+		}
+	}
+	if l.Sort == "" {
+		l.Sort = "processInstanceId"
+	}
+	page := l.page()
+	from := min(page.Offset, len(all))
+	part := all[from:min(from+page.Limit, len(all))]
+	return engineList{Data: part, Total: len(all), Start: page.Offset, Sort: l.Sort, Order: l.Order, Size: len(part)}, nil
+}
+
+func match(wanted, got string) bool { return wanted == "" || wanted == got }
+
+// waiting returns the executions that wait for the message or signal that is asked for;
+// nil when none is.
+func (p *Processes) waiting(v *visit, w words) (map[string]bool, error) {
+	var found map[string]bool
+	for word, kind := range map[string]string{"messageEventSubscriptionName": engine.OfMessage, "signalEventSubscriptionName": engine.OfSignal} {
+		name := w.text(word)
+		if name == "" {
+			continue
+		}
+		all, _, err := p.engine.Subscriptions(v.Context(), engine.SubscriptionQuery{Kind: kind, Name: name, InstanceID: w.text("processInstanceId"), Page: engine.Page{Limit: engine.MaxPage}})
+		if err != nil {
+			return nil, err
+		}
+		found = map[string]bool{}
+		for _, s := range all {
+			if s.ExecutionID != "" {
+				found[s.ExecutionID] = true
+			}
+		}
+	}
+	return found, nil
+}
+
+// place finds an execution of an instance that the caller may see.
+func (p *Processes) place(v *visit, id string) (*engine.Place, *engine.Instance, error) {
+	i, err := p.running(v, engine.InstanceOf(id))
+	if err != nil {
+		return nil, nil, err
+	}
+	all, err := p.engine.Executions(v.Context(), i.ID)
+	for j := range all {
+		if all[j].ID == id {
+			return &all[j], i, nil
+		}
+	}
+	if err == nil {
+		err = fault.New(fault.NotFound, "Could not find an execution with id %q.", id)
+	}
+	return nil, nil, err
+}
+
+func (p *Processes) execution(v *visit) (any, error) {
+	x, i, err := p.place(v, v.PathValue("id"))
+	if err != nil {
+		return nil, err
+	}
+	return v.execution(x, i), nil
+}
+
+// activeActivities lists where the tokens below an execution are.
+func (p *Processes) activeActivities(v *visit) (any, error) {
+	if _, _, err := p.place(v, v.PathValue("id")); err != nil {
+		return nil, err
+	}
+	ids, err := p.engine.ActiveActivities(v.Context(), engine.InstanceOf(v.PathValue("id")))
+	if ids == nil {
+		ids = []string{}
+	}
+	return ids, err
+}
+
+// actOnExecution triggers an execution, or tells it of a message or signal.
+func (p *Processes) actOnExecution(v *visit) (any, error) {
+	var body struct {
+		Action, SignalName, MessageName string
+		Variables                       []restVariable
+	}
+	if err := v.body(&body); err != nil {
+		return nil, err
+	}
+	id := v.PathValue("id")
+	if _, err := p.owned(v, engine.InstanceOf(id)); err != nil {
+		return nil, err
+	}
+	given, err := values(body.Variables)
+	if err != nil {
+		return nil, err
+	}
+	switch body.Action {
+	case "signal", "trigger":
+		err = p.engine.Trigger(v.Context(), v.actor, id, given)
+	case "signalEventReceived":
+		err = p.engine.Signal(v.Context(), v.actor, engine.SignalOptions{Name: body.SignalName, ExecutionID: id, Variables: given})
+	case "messageEventReceived":
+		err = p.engine.Message(v.Context(), v.actor, engine.MessageOptions{Name: body.MessageName, ExecutionID: id, Variables: given})
+	default:
+		err = fault.New(fault.Invalid, "Invalid action: %q.", body.Action)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if x, i, err := p.place(v, id); err == nil {
+		return v.execution(x, i), nil
+	}
+	return gone{}, nil // it has gone on, and is there no more
+}
+
+// signal throws a signal for everybody.
+func (p *Processes) signal(v *visit) (any, error) {
+	var body struct {
+		SignalName, TenantID string
+		Async                bool
+		Variables            []restVariable
+	}
+	if err := v.body(&body); err != nil {
+		return nil, err
+	}
+	given, err := values(body.Variables)
+	switch {
+	case err != nil:
+		return nil, err
+	case body.SignalName == "":
+		return nil, fault.New(fault.Invalid, "signalName is required.")
+	case body.Async:
+		return nil, fault.New(fault.Invalid, "A signal of this operation is thrown at once: async is not supported.")
+	}
+	return gone{}, p.engine.Signal(v.Context(), v.actor, engine.SignalOptions{Name: body.SignalName, TenantID: body.TenantID, Variables: given})
+}
