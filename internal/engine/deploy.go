@@ -114,11 +114,7 @@ func (c *command) deploy(done *Deployed, files []parsed) error {
 			if !p.Executable {
 				continue
 			}
-			warnings, err := checkScripts(p)
-			if err != nil {
-				return err
-			}
-			done.Problems = append(done.Problems, warnings...)
+			done.Problems = append(done.Problems, checkScripts(p)...)
 			def, err := c.define(d, f, p)
 			if err != nil {
 				return err

@@ -130,6 +130,24 @@ func TestVersions(t *testing.T) {
 	w.wants(fault.Invalid, err)
 }
 
+// TestScriptsAreChecked: a deployment says which scripts cannot be run, and why.
+func TestScriptsAreChecked(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, engine.Config{})
+	d := w.deploy(process(`<startEvent id="start"/><sequenceFlow id="f1" sourceRef="start" targetRef="a"/><scriptTask id="a" scriptFormat="javascript"><script>var = 1</script></scriptTask>
+		<sequenceFlow id="f2" sourceRef="a" targetRef="b"/><scriptTask id="b" scriptFormat="cobol"><script>STOP RUN</script></scriptTask>
+		<sequenceFlow id="f3" sourceRef="b" targetRef="c"/><scriptTask id="c" scriptFormat="javascript"><script>1</script></scriptTask>`))
+	var at []string
+	for _, p := range d.Problems {
+		if p.Name == "sluice-script" && p.Warning && p.Message != "" {
+			at = append(at, p.Element)
+		}
+	}
+	if !cmp.Equal(at, []string{"a", "b"}) {
+		t.Errorf("problems %+v, want one at a and one at b", d.Problems)
+	}
+}
+
 // TestDeployRefuses: what cannot be run is refused whole.
 func TestDeployRefuses(t *testing.T) {
 	t.Parallel()

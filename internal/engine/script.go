@@ -2,11 +2,9 @@ package engine
 
 import (
 	"errors"
-	"fmt"
 	"sync"
 
 	"github.com/sluicehq/sluice/internal/bpmn"
-	"github.com/sluicehq/sluice/internal/fault"
 	"github.com/sluicehq/sluice/internal/script"
 )
 
@@ -83,27 +81,17 @@ func (c *command) scriptFor(l listening, s *bpmn.Script) (any, error) {
 	return v, err
 }
 
-// checkScripts compiles every script of a process, so that one that cannot be run is
-// refused with its deployment. A language that this server does not know is a warning:
-// the process may never come to it.
-func checkScripts(p *bpmn.Process) ([]bpmn.Problem, error) {
+// checkScripts compiles every script of a process and says with its deployment which
+// cannot be run, and why. As with delegates that nobody knows this is a warning: the
+// process may never come to it, and fails with the same words when it does.
+func checkScripts(p *bpmn.Process) []bpmn.Problem {
 	var warnings []bpmn.Problem
-	var wrong []error
 	for at, s := range scriptsOf(p) {
-		_, err := script.Compile(s.Language, s.Source)
-		if err == nil {
-			continue
+		if _, err := script.Compile(s.Language, s.Source); err != nil {
+			warnings = append(warnings, bpmn.Problem{Name: "sluice-script", Message: err.Error(), Process: p.ID, Element: at, Line: s.Line, Warning: true})
 		}
-		if _, unknown := script.Compile(s.Language, ""); unknown != nil {
-			warnings = append(warnings, bpmn.Problem{Name: "sluice-script-language", Message: err.Error(), Process: p.ID, Element: at, Line: s.Line, Warning: true})
-			continue
-		}
-		wrong = append(wrong, fmt.Errorf("the script of %q (line %d) cannot be run: %w", at, s.Line, err))
 	}
-	if len(wrong) > 0 {
-		return nil, fault.New(fault.Invalid, "The process %q cannot be deployed: %s.", p.ID, errors.Join(wrong...))
-	}
-	return warnings, nil
+	return warnings
 }
 
 // scriptsOf goes through the scripts of a process with the ids of what they belong to.
