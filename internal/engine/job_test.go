@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"go.uber.org/goleak"
 
 	"github.com/sluicehq/sluice/internal/engine"
 	"github.com/sluicehq/sluice/internal/fault"
@@ -318,10 +317,9 @@ func TestSuspend(t *testing.T) {
 	w.start("cycle", nil)
 }
 
-// TestRun: the loop runs what is made while it runs, and ends with the engine; nothing
-// is left behind.
+// TestRun: the loop runs what is made while it runs, and ends with the engine. That
+// nothing is left behind is seen by TestMain.
 func TestRun(t *testing.T) {
-	defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
 	done := make(chan string, 10)
 	w := newWorld(t, engine.Config{Delegates: map[string]engine.Delegate{"tell": engine.DelegateFunc(func(_ context.Context, x *engine.Execution) error {
 		done <- x.Instance().ID
@@ -350,7 +348,6 @@ func TestRun(t *testing.T) {
 	case <-time.After(10 * time.Second):
 		t.Fatal("Run has not ended")
 	}
-	w.must(w.db.Close())
 }
 
 // TestLeasesAreHeld: work that takes longer than a lease is not taken by others.
