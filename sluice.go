@@ -2,6 +2,7 @@ package sluice
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -64,7 +65,9 @@ type Server struct {
 	cheap   bool // passwords are hashed for tests
 	now     func() time.Time
 	house   *housekeeping
-	clock   func() time.Time // nil: the machine's, which bearer reads in a cheaper way
+	// described is the API's OpenAPI description.
+	described map[string]any
+	clock     func() time.Time // nil: the machine's, which bearer reads in a cheaper way
 }
 
 // Option changes a Server as it is made.
@@ -321,6 +324,7 @@ func matches(mux *http.ServeMux, r *http.Request) bool {
 // apiHandler settles who is calling before any operation runs.
 func (s *Server) apiHandler() http.Handler {
 	rest := api.New(s.users, api.Config{Version: apsVersion, Filters: filter.New(s.db), Log: s.log})
+	s.described = rest.OpenAPI(Version, s.cfg.issuer())
 	processes := api.NewProcesses(s.users, s.engine, s.deploymentLimits(), s.log)
 	enterprise, own := s.behindCheck(rest, rest.Refuse), s.behindCheck(processes, processes.Refuse)
 	byCookie := http.NewServeMux()
@@ -353,6 +357,12 @@ func (s *Server) behindCheck(next http.Handler, deny identity.Deny) http.Handler
 		}
 		byToken.ServeHTTP(w, r)
 	})
+}
+
+// describe answers the description of the API, which holds nothing that is secret.
+func (s *Server) describe(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Content-Type", "application/json")
+	_ = json.NewEncoder(w).Encode(s.described) // the caller is gone: nothing left to tell
 }
 
 // appPath is where the addresses of APS's own pages stand, which take cookies too.
@@ -398,6 +408,7 @@ func (s *Server) routes() http.Handler {
 	if s.API != nil {
 		mux.Handle("/activiti-app/api/", s.API)
 		mux.Handle(appPath, s.API)
+		mux.HandleFunc("GET /activiti-app/api/openapi.json", s.describe)
 	}
 	if s.cfg.Demo {
 		mux.HandleFunc("GET /demo/callback", s.demoCallback)

@@ -274,3 +274,13 @@ func TestImpersonation(t *testing.T) {
 	}
 	refused(t, "by a plain user", as(w.user), 403, "GENERAL.ERROR.FORBIDDEN")
 }
+
+func TestDescriptionIsOpen(t *testing.T) {
+	t.Parallel()
+	w := setup(t)
+	a := w.Get(t, "/activiti-app/api/openapi.json")
+	if paths, _ := a.JSON["paths"].(map[string]any); a.Status != 200 || a.Text("openapi") != "3.1.0" || paths["/api/enterprise/profile"] == nil ||
+		!strings.Contains(a.Body, w.URL+"/oauth/authorize") {
+		t.Errorf("%d %.300s", a.Status, a.Body)
+	}
+}

@@ -1,0 +1,150 @@
+package api
+
+import (
+	"reflect"
+	"slices"
+	"strings"
+)
+
+// object is a JSON object of the description.
+type object = map[string]any
+
+// OpenAPI returns the description of what is built, in OpenAPI 3.1. issuer is the
+// authorization server at which callers get their tokens.
+func (a *API) OpenAPI(version, issuer string) map[string]any {
+	d := describer{schemas: object{}}
+	paths := object{}
+	for _, o := range Surface() {
+		built := a.routes[o.key()]
+		if built == nil {
+			continue
+		}
+		path, ok := paths[o.Path].(object)
+		if !ok {
+			path = object{}
+			paths[o.Path] = path
+		}
+		if method := strings.ToLower(o.Method); path[method] == nil {
+			path[method] = d.operation(&o, built)
+		}
+	}
+	d.of(reflect.TypeFor[errorBody]())
+	return object{
+		"openapi":  "3.1.0",
+		"info":     object{"title": "Sluice: the REST API of Alfresco Process Services", "version": version, "license": object{"name": "Apache-2.0", "identifier": "Apache-2.0"}},
+		"servers":  []any{object{"url": base}},
+		"security": []any{object{"oauth2": []string{}}, object{"basic": []string{}}},
+		"paths":    paths,
+		"components": object{"schemas": d.schemas, "securitySchemes": object{
+			"oauth2": object{"type": "oauth2", "flows": object{"authorizationCode": object{
+				"authorizationUrl": issuer + "/oauth/authorize", "tokenUrl": issuer + "/oauth/token", "scopes": object{}}}},
+			"basic": object{"type": "http", "scheme": "basic"},
+		}},
+	}
+}
+
+// describer collects the schemas that are named.
+type describer struct{ schemas object }
+
+func (d *describer) operation(o *Operation, built *route) object {
+	told := object{"operationId": o.Client, "summary": o.Summary, "tags": []string{o.Area}, "responses": d.responses(built.gives)}
+	var parameters []any
+	for _, name := range parameter.FindAllString(o.Path, -1) {
+		name = strings.Trim(name, "{}")
+		kind := "string"
+		if slices.Contains(o.Numbers, name) {
+			kind = "integer"
+		}
+		parameters = append(parameters, object{"name": name, "in": "path", "required": true, "schema": object{"type": kind}})
+	}
+	for _, q := range o.Query {
+		name, kind, _ := strings.Cut(q, ":")
+		if kind == "number" {
+			kind = "integer"
+		}
+		name, needed := strings.CutSuffix(name, "!")
+		parameters = append(parameters, object{"name": name, "in": "query", "required": needed, "schema": object{"type": kind}})
+	}
+	if parameters != nil {
+		told["parameters"] = parameters
+	}
+	if built.takes != nil {
+		told["requestBody"] = object{"required": true, "content": d.content(built.takes)}
+	}
+	return told
+}
+
+func (d *describer) content(body any) object {
+	switch body.(type) {
+	case multipartBody:
+		part := object{"type": "object", "required": []string{"file"}, "properties": object{"file": object{"type": "string", "format": "binary"}}}
+		return object{"multipart/form-data": object{"schema": part}}
+	case file:
+		return object{"*/*": object{"schema": object{"type": "string", "format": "binary"}}}
+	}
+	return object{"application/json": object{"schema": d.of(reflect.TypeOf(body))}}
+}
+
+// responses tells of success and of APS's error body; a file that is not there is
+// 404 with nothing.
+func (d *describer) responses(gives any) object {
+	success := object{"description": "It was done."}
+	if gives != nil {
+		success["content"] = d.content(gives)
+	}
+	all := object{"200": success, "default": object{"description": "It was refused, or it failed.",
+		"content": object{"application/json": object{"schema": object{"$ref": "#/components/schemas/ErrorBody"}}}}}
+	if _, binary := gives.(file); binary {
+		all["404"] = object{"description": "There is none."}
+	}
+	return all
+}
+
+// of returns the schema of a type as encoding/json writes and reads it.
+func (d *describer) of(t reflect.Type) object {
+	switch {
+	case t == reflect.TypeFor[date]():
+		return object{"type": []string{"string", "null"}, "description": "2026-01-20T22:03:05.123+0000"}
+	case t == reflect.TypeFor[digits]():
+		return object{"type": []string{"integer", "string", "null"}}
+	case t.Kind() == reflect.Pointer:
+		return object{"anyOf": []any{d.of(t.Elem()), object{"type": "null"}}}
+	case t.Kind() == reflect.Slice:
+		return object{"type": []string{"array", "null"}, "items": d.of(t.Elem())}
+	case t.Kind() == reflect.Struct && t.Name() != "" && !strings.Contains(t.Name(), "["):
+		name := strings.ToUpper(t.Name()[:1]) + t.Name()[1:]
+		if d.schemas[name] == nil {
+			d.schemas[name] = object{} // a type may hold itself
+			d.schemas[name] = d.members(t)
+		}
+		return object{"$ref": "#/components/schemas/" + name}
+	case t.Kind() == reflect.Struct:
+		return d.members(t)
+	}
+	return plain(t.Kind())
+}
+
+// plain is the schema of a type without parts; an any may be anything.
+func plain(kind reflect.Kind) object {
+	switch kind {
+	case reflect.String:
+		return object{"type": "string"}
+	case reflect.Bool:
+		return object{"type": "boolean"}
+	case reflect.Int, reflect.Int64:
+		return object{"type": "integer"}
+	}
+	return object{}
+}
+
+// members is the schema of a struct; what it embeds counts as its own.
+func (d *describer) members(t reflect.Type) object {
+	properties := object{}
+	for _, f := range reflect.VisibleFields(t) {
+		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
+		if name != "" && name != "-" {
+			properties[name] = d.of(f.Type)
+		}
+	}
+	return object{"type": "object", "properties": properties}
+}
