@@ -12,7 +12,8 @@ import (
 	"github.com/sluicehq/sluice/internal/store"
 )
 
-// remembered is how many compiled definitions are kept in memory.
+// remembered is how many compiled definitions, and how many decision tables, are kept in
+// memory.
 const remembered = 500
 
 // definition is a definition, compiled. It does not change; whether it is suspended is
@@ -24,33 +25,31 @@ type definition struct {
 	scripts scripts
 }
 
-// definitions are those that have been compiled, by id.
-type definitions struct {
+// shelf keeps what has been compiled, by id. What is kept under an id never changes.
+type shelf[T any] struct {
 	lock *sync.RWMutex
-	byID map[string]*definition
+	byID map[string]*T
 }
 
-func newDefinitions() definitions {
-	return definitions{lock: &sync.RWMutex{}, byID: map[string]*definition{}}
+func newShelf[T any]() shelf[T] { return shelf[T]{lock: &sync.RWMutex{}, byID: map[string]*T{}} }
+
+func (s *shelf[T]) get(id string) *T {
+	s.lock.RLock()
+	defer s.lock.RUnlock()
+	return s.byID[id]
 }
 
-func (d *definitions) get(id string) *definition {
-	d.lock.RLock()
-	defer d.lock.RUnlock()
-	return d.byID[id]
-}
-
-// put keeps a definition; when there are too many, any other one makes room.
-func (d *definitions) put(def *definition) {
-	d.lock.Lock()
-	defer d.lock.Unlock()
-	if len(d.byID) >= remembered {
-		for id := range d.byID {
-			delete(d.byID, id)
+// put keeps one more; when there are too many, any other one makes room.
+func (s *shelf[T]) put(id string, one *T) {
+	s.lock.Lock()
+	defer s.lock.Unlock()
+	if len(s.byID) >= remembered {
+		for other := range s.byID {
+			delete(s.byID, other)
 			break
 		}
 	}
-	d.byID[def.ID] = def
+	s.byID[id] = one
 }
 
 // keeps reports whether history of that level is kept.
@@ -80,7 +79,7 @@ func (e *Engine) definition(ctx context.Context, q store.Querier, id string) (*d
 	for _, p := range doc.Processes {
 		if p.ID == d.Key {
 			def := e.compiled(d, p)
-			e.definitions.put(def)
+			e.definitions.put(def.ID, def)
 			return def, nil
 		}
 	}

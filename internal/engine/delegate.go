@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime/debug"
+	"strings"
 
 	"github.com/sluicehq/sluice/internal/bpmn"
 	"github.com/sluicehq/sluice/internal/juel"
@@ -117,9 +118,21 @@ func (x *Execution) Object() juel.Object {
 	return &executionObject{place: place{c: x.place.c, x: x.place.x}, event: x.event}
 }
 
+// typePrefix stands before the types of service tasks (mail, http) in the names of
+// delegates, so that no expression can mean one.
+const typePrefix = "type:"
+
+// named returns the name of the delegate that a service task's class or type is.
+func named(w *bpmn.Work) string {
+	if w.Class != "" {
+		return w.Class
+	}
+	return typePrefix + strings.ToLower(w.Type)
+}
+
 // delegate finds the delegate of that name.
 func (c *command) delegate(name string) (Delegate, error) {
-	d := c.e.cfg.Delegates[name]
+	d := c.e.cfg.delegate(name)
 	if d == nil {
 		return nil, fmt.Errorf("delegate %q: %w", name, errUnknown)
 	}
@@ -201,10 +214,8 @@ func (c *command) perform(x *execution, w *bpmn.Work) (outside bool, err error) 
 	switch {
 	case w.DelegateExpression != nil:
 		d, err = c.delegateFrom(here, w.DelegateExpression)
-	case w.Class != "":
-		d, err = c.delegate(w.Class)
 	default:
-		d, err = c.delegate(w.Type)
+		d, err = c.delegate(named(w))
 	}
 	if err != nil {
 		return false, err
@@ -237,7 +248,7 @@ func (c *command) outsideOf(x *execution) (Outside, error) {
 	case w.DelegateExpression != nil:
 		d, err = c.delegateFrom(c.at(x), w.DelegateExpression)
 	default:
-		d, err = c.delegate(or(w.Class, w.Type))
+		d, err = c.delegate(named(w))
 	}
 	if err != nil {
 		return nil, err
@@ -263,8 +274,7 @@ func (c *command) result(p place, name string, local bool, v any) error {
 // decide runs a business rule task: its delegate, or the decision table that it names.
 func (c *command) decide(x *execution) error {
 	if x.node.Work == nil && x.node.Rules != nil {
-		name := "activiti_executeDecisionDelegate"
-		d, err := c.delegate(name)
+		d, err := c.delegate(decisionDelegate)
 		if err == nil {
 			err = c.runDelegate(d, &Execution{place: c.at(x)})
 		}

@@ -33,10 +33,17 @@ func (e *Engine) Deploy(ctx context.Context, actor Actor, d Deployment) (*Deploy
 	if err != nil {
 		return nil, err
 	}
+	tables, wrong := d.decisionFiles()
+	if len(wrong) > 0 {
+		return nil, fault.New(fault.Invalid, "The deployment's decision tables cannot be used: %s.", strings.Join(wrong, "; "))
+	}
 	var done *Deployed
 	err = e.do(ctx, actor, func(c *command) error {
 		done = &Deployed{Deployment: d}
-		return c.deploy(done, parsed)
+		if err := c.deploy(done, parsed); err != nil {
+			return err
+		}
+		return c.decisionTables(&done.Deployment, tables)
 	})
 	if err != nil {
 		return nil, err

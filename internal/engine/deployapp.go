@@ -34,7 +34,8 @@ func (e *Engine) DeployApp(ctx context.Context, actor Actor, a *app.App, o AppOp
 	if err := d.check(); err != nil {
 		return nil, err
 	}
-	files, err := checkFiles(a)
+	tables, wrong := d.decisionFiles()
+	files, err := checkFiles(a, wrong)
 	if err != nil {
 		return nil, err
 	}
@@ -52,7 +53,7 @@ func (e *Engine) DeployApp(ctx context.Context, actor Actor, a *app.App, o AppOp
 		if err := c.forms(done, a); err != nil {
 			return err
 		}
-		return c.decisionTables(done, a)
+		return c.decisionTables(&done.Deployment, tables)
 	})
 	if err != nil {
 		return nil, err
@@ -61,10 +62,10 @@ func (e *Engine) DeployApp(ctx context.Context, actor Actor, a *app.App, o AppOp
 	return done, nil
 }
 
-// checkFiles reads every file, and tells of every problem of every file at once.
-func checkFiles(a *app.App) ([]parsed, error) {
+// checkFiles reads every file, and tells of every problem of every file at once, together
+// with those that are known to be wrong already.
+func checkFiles(a *app.App, wrong []string) ([]parsed, error) {
 	var files []parsed
-	var wrong []string
 	keys := map[string]string{}
 	for _, f := range a.Processes {
 		doc, err := bpmn.Parse(f.Bytes, f.Name)
@@ -148,26 +149,6 @@ func (c *command) forms(done *Deployed, a *app.App) error {
 	return nil
 }
 
-// decisionTables makes the next version of each decision table.
-func (c *command) decisionTables(done *Deployed, a *app.App) error {
-	d := done.Deployment
-	for _, t := range a.Decisions {
-		key := or(t.Key, t.Name)
-		version, err := c.nextVersion("decision_tables", d.TenantID, key)
-		if err != nil {
-			return err
-		}
-		model := ""
-		if t.ID != 0 {
-			model = fmt.Sprint(t.ID)
-		}
-		if err := c.insert("decision_tables", `id, key, version, name, model_id, deployment_id, resource, tenant_id`, [][]any{{newID(), key, version, t.Name, model, d.ID, t.File.Name, d.TenantID}}, ""); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 func (c *command) nextVersion(table, tenant, key string) (int, error) {
 	n := 0
 	err := c.tx.QueryRow(c.ctx, []any{&n}, `SELECT COALESCE(MAX(version), 0) + 1 FROM `+table+` WHERE tenant_id = $1 AND key = $2`, tenant, key)
@@ -227,7 +208,7 @@ func unknownDelegate(e *Engine, class string, expression *bpmn.Text) string {
 			}
 		}
 	}
-	if class == "" || e.cfg.Delegates[class] != nil || e.cfg.Beans[class] != nil {
+	if class == "" || e.cfg.delegate(class) != nil || e.cfg.Beans[class] != nil {
 		return ""
 	}
 	return class

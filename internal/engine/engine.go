@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/sluicehq/sluice/internal/dmn"
 	"github.com/sluicehq/sluice/internal/juel"
 	"github.com/sluicehq/sluice/internal/store"
 )
@@ -19,7 +20,8 @@ type Config struct {
 	// default is audit. A definition may have a level of its own.
 	History string
 	// Delegates are what service tasks and listeners run by class or delegate
-	// expression. One that is not here fails with a message that names it.
+	// expression; "type:mail" is what those of the type mail run. One that is not here
+	// makes a dead job with a message that names it.
 	Delegates map[string]Delegate
 	// Beans are the objects that expressions and scripts see by name.
 	Beans map[string]juel.Object
@@ -66,7 +68,8 @@ const (
 type Engine struct {
 	cfg         Config
 	db          *store.DB
-	definitions definitions
+	definitions shelf[definition]
+	tables      shelf[dmn.Table]
 	id          string // names this process as the owner of leases
 	wake        chan struct{}
 	quit        context.CancelFunc
@@ -82,7 +85,7 @@ func New(db *store.DB, cfg Config) (*Engine, error) {
 	cfg = cfg.withDefaults()
 	ended, quit := context.WithCancel(context.Background())
 	return &Engine{cfg: cfg, db: db, id: newID(), wake: make(chan struct{}, 1), ended: ended, quit: quit,
-		definitions: newDefinitions()}, nil
+		definitions: newShelf[definition](), tables: newShelf[dmn.Table]()}, nil
 }
 
 // Close ends Run and waits for the jobs that are being worked on.

@@ -26,10 +26,10 @@ func (p place) resolve(name string) (any, bool, error) {
 	if value, ok, err := p.get(name); ok || err != nil {
 		return value, ok, err
 	}
-	if bean, ok := p.c.e.cfg.Beans[name]; ok {
+	if bean := p.bean(name); bean != nil {
 		return bean, true, nil
 	}
-	if d, ok := p.c.e.cfg.Delegates[name]; ok {
+	if d := p.c.e.cfg.delegate(name); d != nil {
 		return d, true, nil
 	}
 	return nil, false, nil

@@ -92,9 +92,9 @@ func (c *command) rearm(deleted Definition) error {
 	return c.arm(&before, def.process)
 }
 
-// drop forgets a definition that has been deleted.
-func (d *definitions) drop(id string) {
-	d.lock.Lock()
-	defer d.lock.Unlock()
-	delete(d.byID, id)
+// drop forgets what has been deleted.
+func (s *shelf[T]) drop(id string) {
+	s.lock.Lock()
+	defer s.lock.Unlock()
+	delete(s.byID, id)
 }

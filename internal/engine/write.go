@@ -28,6 +28,7 @@ type writes struct {
 	taskScopes []string            // cancelled tasks that had variables
 	scopes     []*execution        // that have ended and had variables
 	updates    []*update           // history level full
+	decisions  [][]any             // rows of what decision tables decided
 	due        bool                // a job can be run now
 	doneTasks  []string            // history level none: rows to delete
 	cancelled  map[string][]string // tasks of removed executions that nobody has loaded, by reason
@@ -42,7 +43,7 @@ type update struct {
 // flush writes everything that the command changed. Its statements travel together.
 func (c *command) flush() error {
 	c.batch = []store.Statement{}
-	steps := []func() error{c.writeInstances, c.writeTasks, c.writeLinks, c.writeVisits, c.writeVariables, c.writeJobs, c.writeSubscriptions}
+	steps := []func() error{c.writeInstances, c.writeTasks, c.writeLinks, c.writeVisits, c.writeVariables, c.writeJobs, c.writeSubscriptions, c.writeDecisions}
 	for _, step := range steps {
 		if err := step(); err != nil {
 			return err
