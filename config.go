@@ -92,6 +92,9 @@ type Config struct {
 	Audit    AuditConfig
 	TLS      TLSConfig
 	Throttle ThrottleConfig
+	// Mail and RestCall are how processes reach out.
+	Mail     MailConfig
+	RestCall RestCallConfig
 	// Process is how processes are run.
 	Process ProcessConfig
 	OAuth   OAuthConfig
@@ -324,7 +327,7 @@ func DefaultConfig() Config {
 	return Config{
 		Addr: "127.0.0.1:8080", Data: "./data", Role: RoleAll, LogLevel: "info", LogFormat: "text",
 		ShutdownTimeout: 20 * time.Second, Metrics: metricsLocal, SessionTTL: 12 * time.Hour, DatabaseConnections: 32, HousekeepingInterval: time.Minute, PasswordConcurrency: runtime.NumCPU(),
-		Throttle: defaultThrottle(), Process: defaultProcess(),
+		Throttle: defaultThrottle(), Process: defaultProcess(), Mail: defaultMail(), RestCall: defaultRestCall(),
 		OAuth: OAuthConfig{
 			CodeTTL: time.Minute, AccessTTL: time.Hour, RefreshTTL: 720 * time.Hour, RefreshGrace: 10 * time.Second,
 			RequestTTL: 30 * time.Minute, SigningAlg: "RS256", KeyRotation: 90 * 24 * time.Hour, KeyOverlap: 24 * time.Hour,
@@ -375,6 +378,7 @@ func (c Config) Validate() error {
 	c.validateTLS(&p)
 	c.validateThrottle(&p)
 	c.validateProcess(&p)
+	c.validateOutside(&p)
 	c.validateOAuth(&p)
 	c.validateKeys(&p)
 	c.validateBearer(&p)

@@ -100,8 +100,12 @@ func (s *Server) openEngine() (err error) {
 		return nil
 	}
 	p := s.cfg.Process
+	delegates, beans, err := s.known()
+	if err != nil {
+		return err
+	}
 	s.engine, err = engine.New(s.db, engine.Config{
-		History: p.History, Delegates: s.delegates, MaxSteps: p.MaxSteps, MaxValue: p.MaxVariable, MaxContent: int64(p.MaxContent), Retries: p.Retries, RetryWait: p.RetryWait,
+		History: p.History, Delegates: delegates, Beans: beans, MaxSteps: p.MaxSteps, MaxValue: p.MaxVariable, MaxContent: int64(p.MaxContent), Retries: p.Retries, RetryWait: p.RetryWait,
 		Lease: p.Lease, Workers: p.Workers, Poll: p.Poll, Now: s.now, Log: s.log,
 	})
 	return err

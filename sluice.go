@@ -57,6 +57,7 @@ type Server struct {
 	engine *engine.Engine   // nil where there are no processes
 	// delegates are the program's own, by name.
 	delegates map[string]Delegate
+	beans     map[string]Bean
 	check     *bearer.Server
 	told      http.Handler // takes revocations from another server; nil: none
 	base      http.Handler

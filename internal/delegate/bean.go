@@ -1,0 +1,177 @@
+package delegate
+
+import (
+	"context"
+	"errors"
+	"strings"
+
+	"github.com/sluicehq/sluice/internal/engine"
+	"github.com/sluicehq/sluice/internal/juel"
+)
+
+// User is what expressions may know of a person.
+type User struct {
+	ID                         string
+	FirstName, LastName, Email string
+}
+
+// Users finds people by their id; false when there is none.
+type Users func(ctx context.Context, id string) (User, bool, error)
+
+// methodsOnly is a bean without properties.
+type methodsOnly struct{}
+
+// Property implements juel.Object.
+func (methodsOnly) Property(string) (any, bool, error) { return nil, false, nil }
+
+// flowConditions is APS's activiti_flowConditionsBean: exists(execution, 'a.b') is whether
+// there is a variable, and within it the path, that is not null.
+type flowConditions struct{ methodsOnly }
+
+// Call implements juel.Object.
+func (flowConditions) Call(method string, args []any) (any, error) {
+	if method != "exists" || len(args) != 2 {
+		return nil, juel.ErrNoMethod
+	}
+	path, err := juel.Text(args[1])
+	if err != nil {
+		return nil, err
+	}
+	name, rest, deep := strings.Cut(path, ".")
+	has, err := juel.Call(args[0], "hasVariable", []any{name})
+	if err != nil || has != true {
+		return false, err
+	}
+	if !deep {
+		return true, nil
+	}
+	v, err := juel.Call(args[0], "getVariable", []any{name})
+	if err != nil {
+		return false, err
+	}
+	return follow(v, rest) != nil, nil
+}
+
+// follow is what a path leads to; nil when it leads nowhere.
+func follow(v any, path string) any {
+	for _, name := range strings.Split(path, ".") {
+		next, err := juel.Property(v, name)
+		if err != nil {
+			return nil
+		}
+		v = next
+	}
+	return v
+}
+
+// userInfo is APS's userInfoBean.
+type userInfo struct{ users Users }
+
+// Property implements juel.Object.
+func (userInfo) Property(string) (any, bool, error) { return nil, false, nil }
+
+// Call implements juel.Object: without an execution there is nobody who asks.
+func (b userInfo) Call(method string, args []any) (any, error) {
+	return b.ask(context.Background(), "", method, args)
+}
+
+// Bind implements engine.Binder.
+func (b userInfo) Bind(x *engine.Execution) juel.Object {
+	return bound{func(method string, args []any) (any, error) {
+		return b.ask(x.Context(), x.Actor().UserID, method, args)
+	}}
+}
+
+// bound is a bean at the place where it is asked.
+type bound struct {
+	call func(method string, args []any) (any, error)
+}
+
+// Property implements juel.Object.
+func (bound) Property(string) (any, bool, error) { return nil, false, nil }
+
+// Call implements juel.Object.
+func (b bound) Call(method string, args []any) (any, error) { return b.call(method, args) }
+
+func (b userInfo) ask(ctx context.Context, actor, method string, args []any) (any, error) {
+	if method == "getCurrentUser" && len(args) == 0 {
+		return b.users.asMap(ctx, actor)
+	}
+	if len(args) < 1 || len(args) > 2 {
+		return nil, juel.ErrNoMethod
+	}
+	id, err := idOf(args[0])
+	if err != nil {
+		return nil, err
+	}
+	switch method {
+	case "getUser":
+		return b.users.asMap(ctx, id)
+	case "getEmail", "getFirstName", "getLastName", "getFullName":
+		u, err := b.users.find(ctx, id)
+		return map[string]string{"getEmail": u.Email, "getFirstName": u.FirstName, "getLastName": u.LastName,
+			"getFullName": strings.TrimSpace(u.FirstName + " " + u.LastName)}[method], err
+	}
+	return nil, juel.ErrNoMethod
+}
+
+func idOf(v any) (string, error) {
+	if v == nil {
+		return "", nil
+	}
+	return juel.Text(v)
+}
+
+// find returns a user; nobody is an empty one.
+func (find Users) find(ctx context.Context, id string) (User, error) {
+	if find == nil {
+		return User{}, errors.New("this server knows no users")
+	}
+	if id == "" {
+		return User{}, nil
+	}
+	u, _, err := find(ctx, id)
+	return u, err
+}
+
+// asMap is a user as expressions see it; null when there is none.
+func (find Users) asMap(ctx context.Context, id string) (any, error) {
+	u, err := find.find(ctx, id)
+	if err != nil || u.ID == "" {
+		return nil, err
+	}
+	return map[string]any{"id": u.ID, "firstName": u.FirstName, "lastName": u.LastName, "email": u.Email,
+		"fullName": strings.TrimSpace(u.FirstName + " " + u.LastName)}, nil
+}
+
+// userEmail is APS's emailBean: getEmailByUserId(id, execution) and
+// getProcessInitiator(execution).
+type userEmail struct{ users Users }
+
+// Property implements juel.Object.
+func (userEmail) Property(string) (any, bool, error) { return nil, false, nil }
+
+// Call implements juel.Object.
+func (userEmail) Call(string, []any) (any, error) {
+	return nil, errors.New("emailBean works within a process only")
+}
+
+// Bind implements engine.Binder.
+func (b userEmail) Bind(x *engine.Execution) juel.Object {
+	return bound{func(method string, args []any) (any, error) {
+		id := ""
+		switch {
+		case method == "getProcessInitiator" && len(args) == 1:
+			id = x.Instance().StartedBy
+		case method == "getEmailByUserId" && len(args) == 2:
+			var err error
+			if id, err = idOf(args[0]); err != nil {
+				return nil, err
+			}
+		default:
+			return nil, juel.ErrNoMethod
+		}
+		u, err := b.users.find(x.Context(), id)
+		return u.Email, err
+	}}
+}
