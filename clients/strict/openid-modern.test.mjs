@@ -264,9 +264,11 @@ test('the end of a session (RP-Initiated Logout)', async () => {
 
 test('nothing is claimed that is not there', async () => {
   const said = (await discover('web', client.ClientSecretPost(secret))).serverMetadata();
-  for (const name of ['check_session_iframe', 'frontchannel_logout_supported', 'frontchannel_logout_session_supported', 'backchannel_authentication_endpoint', 'request_object_encryption_alg_values_supported', 'mtls_endpoint_aliases']) {
+  for (const name of ['check_session_iframe', 'backchannel_authentication_endpoint', 'request_object_encryption_alg_values_supported', 'mtls_endpoint_aliases']) {
     assert.equal(said[name], undefined, name);
   }
   assert.equal(said.backchannel_logout_supported, true);
+  assert.equal(said.frontchannel_logout_supported, true);
+  assert.equal(said.frontchannel_logout_session_supported, true);
   assert.equal(said.request_uri_parameter_supported, false);
 });
