@@ -134,7 +134,7 @@ test('login, wrong password, consent, code, logout', async (t) => {
   await shot(page, 'home');
   // What is copied from the page must be lines that a shell takes.
   const lines = (await page.locator('pre').innerText()).split('\n').filter(Boolean);
-  assert.deepEqual(lines.map((l) => l.split(/[ =]/)[0]), ['#', 'TOKEN', 'curl', 'curl', '#', 'curl', '#', 'curl']);
+  assert.deepEqual(lines.map((l) => l.split(/[ =]/)[0]), ['#', 'TOKEN', 'curl', 'curl', '#', 'curl', 'TASK', 'curl', '#', 'curl', '#', 'curl']);
   await page.getByRole('link', { name: 'Sign out' }).click();
   await shot(page, 'logout');
   await page.getByRole('button', { name: 'Sign out' }).click();
