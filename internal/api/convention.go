@@ -25,15 +25,24 @@ func (c *call) decode(v any) error {
 	if err != nil || kind != "application/json" {
 		return fault.New(fault.Invalid, "The body must be JSON with the content type application/json.")
 	}
-	body, err := io.ReadAll(http.MaxBytesReader(nil, c.Body, maxBody))
+	body, err := c.bytes(maxBody, "64 KiB")
+	if err != nil {
+		return err
+	}
+	return decodeJSON(body, v)
+}
+
+// bytes reads a body of at most limit bytes, which shown tells in words.
+func (c *call) bytes(limit int64, shown string) ([]byte, error) {
+	body, err := io.ReadAll(http.MaxBytesReader(nil, c.Body, limit))
 	var large *http.MaxBytesError
 	switch {
 	case errors.As(err, &large):
-		return fault.New(fault.TooLarge, "The body is larger than 64 KiB.")
+		return nil, fault.New(fault.TooLarge, "The body is larger than %s.", shown)
 	case err != nil:
-		return fault.New(fault.Invalid, "The body could not be read.")
+		return nil, fault.New(fault.Invalid, "The body could not be read.")
 	}
-	return decodeJSON(body, v)
+	return body, nil
 }
 
 // decodeJSON reads one JSON value into v, and tells what is wrong with it.

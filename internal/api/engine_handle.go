@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
@@ -173,30 +174,8 @@ func (s stream) write(w http.ResponseWriter) {
 	_ = s.to(w) // the length tells the caller that it was cut off
 }
 
-// ServeHTTP answers a call; a slash at the end is ignored.
-func (p *Processes) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if trimmed := strings.TrimSuffix(r.URL.Path, "/"); trimmed != r.URL.Path {
-		r2 := r.Clone(r.Context())
-		r2.URL.Path, r2.URL.RawPath = trimmed, strings.TrimSuffix(r.URL.RawPath, "/")
-		r = r2
-	}
-	if _, pattern := p.mux.Handler(r); pattern == "" {
-		for _, method := range []string{http.MethodGet, http.MethodPost, http.MethodPut, http.MethodDelete} {
-			r2 := r.Clone(r.Context())
-			r2.Method = method
-			if _, pattern := p.mux.Handler(r2); pattern != "" {
-				w.Header().Add("Allow", method)
-			}
-		}
-		if w.Header().Get("Allow") != "" {
-			p.tell(w, http.StatusMethodNotAllowed, "This operation does not exist with this method.")
-			return
-		}
-		p.tell(w, http.StatusNotFound, "There is no such operation.")
-		return
-	}
-	p.mux.ServeHTTP(w, r)
-}
+// ServeHTTP answers a call.
+func (p *Processes) ServeHTTP(w http.ResponseWriter, r *http.Request) { serve(p.mux, w, r, p.tell) }
 
 // engineWords are what Activiti 6 calls its refusals.
 var engineWords = map[int]string{
@@ -235,13 +214,10 @@ func (p *Processes) Refuse(w http.ResponseWriter, r *http.Request, err error) {
 
 // body reads a JSON body of at most maxEngineBody; none at all leaves v as it is.
 func (v *visit) body(into any) error {
-	data, err := io.ReadAll(http.MaxBytesReader(nil, v.Body, maxEngineBody))
-	var large *http.MaxBytesError
+	data, err := v.bytes(maxEngineBody, fmt.Sprintf("%d bytes", maxEngineBody))
 	switch {
-	case errors.As(err, &large):
-		return fault.New(fault.TooLarge, "The body is larger than %d bytes.", maxEngineBody)
 	case err != nil:
-		return fault.New(fault.Invalid, "The body could not be read.")
+		return err
 	case len(strings.TrimSpace(string(data))) == 0:
 		return nil
 	}

@@ -86,12 +86,7 @@ func (p *Processes) deleteHistory(v *visit) (any, error) {
 }
 
 func (p *Processes) instanceComments(v *visit) (any, error) {
-	all, _, err := p.engine.Comments(v.Context(), v.actor, "", v.PathValue("id"), engine.Page{Limit: engine.MaxPage})
-	list := make([]restComment, len(all))
-	for i := range all {
-		list[i] = v.comment(&all[i])
-	}
-	return list, err
+	return p.commentsOn(v, "", v.PathValue("id"))
 }
 
 type restHistoricTask struct {

@@ -401,7 +401,12 @@ func (v *visit) comment(c *engine.Comment) restComment {
 }
 
 func (p *Processes) comments(v *visit) (any, error) {
-	all, _, err := p.engine.Comments(v.Context(), v.actor, v.PathValue("id"), "", engine.Page{Limit: engine.MaxPage})
+	return p.commentsOn(v, v.PathValue("id"), "")
+}
+
+// commentsOn lists the comments on a task or on an instance.
+func (p *Processes) commentsOn(v *visit, task, instance string) (any, error) {
+	all, _, err := p.engine.Comments(v.Context(), v.actor, task, instance, engine.Page{Limit: engine.MaxPage})
 	list := make([]restComment, len(all))
 	for i := range all {
 		list[i] = v.comment(&all[i])

@@ -131,34 +131,33 @@ func write(w http.ResponseWriter, answer any) {
 	}
 }
 
-// ServeHTTP answers a call; a slash at the end is ignored, as APS does.
-func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+// ServeHTTP answers a call.
+func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) { serve(a.mux, w, r, WriteError) }
+
+// serve answers a call by a mux; a slash at the end is ignored, as APS does. What the mux
+// does not know is refused: 405 when the path exists for another method, 404 otherwise.
+func serve(mux *http.ServeMux, w http.ResponseWriter, r *http.Request, refuse func(http.ResponseWriter, int, string)) {
 	if trimmed := strings.TrimSuffix(r.URL.Path, "/"); trimmed != r.URL.Path && trimmed != "" {
 		r2 := r.Clone(r.Context())
 		r2.URL.Path, r2.URL.RawPath = trimmed, strings.TrimSuffix(r.URL.RawPath, "/")
 		r = r2
 	}
-	if _, pattern := a.mux.Handler(r); pattern == "" {
-		a.unknown(w, r)
+	if _, pattern := mux.Handler(r); pattern != "" {
+		mux.ServeHTTP(w, r)
 		return
 	}
-	a.mux.ServeHTTP(w, r)
-}
-
-// unknown answers 405 when the path exists for another method, and 404 otherwise.
-func (a *API) unknown(w http.ResponseWriter, r *http.Request) {
 	var allowed []string
 	for _, method := range []string{http.MethodGet, http.MethodPost, http.MethodPut, http.MethodDelete} {
 		r2 := r.Clone(r.Context())
 		r2.Method = method
-		if _, pattern := a.mux.Handler(r2); pattern != "" {
+		if _, pattern := mux.Handler(r2); pattern != "" {
 			allowed = append(allowed, method)
 		}
 	}
 	if len(allowed) == 0 {
-		WriteError(w, http.StatusNotFound, "There is no such operation.")
+		refuse(w, http.StatusNotFound, "There is no such operation.")
 		return
 	}
 	w.Header().Set("Allow", strings.Join(allowed, ", "))
-	WriteError(w, http.StatusMethodNotAllowed, "This operation does not exist with this method.")
+	refuse(w, http.StatusMethodNotAllowed, "This operation does not exist with this method.")
 }

@@ -209,14 +209,21 @@ func (c *command) revive(inst *instance, state []byte) error {
 	return nil
 }
 
-// running is instance for commands that need one that has not ended and is not suspended.
-func (c *command) running(id string) (*instance, error) {
+// unended is instance for commands that need one that has not ended.
+func (c *command) unended(id string) (*instance, error) {
 	inst, err := c.instance(id)
+	if err == nil && (inst.root == nil || inst.root.ended) {
+		err = fault.New(fault.NotFound, "The process instance %q has ended.", shown(id))
+	}
+	return inst, err
+}
+
+// running is unended for commands that need one that is not suspended either.
+func (c *command) running(id string) (*instance, error) {
+	inst, err := c.unended(id)
 	switch {
 	case err != nil:
 		return nil, err
-	case inst.root == nil || inst.root.ended:
-		return nil, fault.New(fault.NotFound, "The process instance %q has ended.", shown(id))
 	case inst.Suspended:
 		return nil, fault.New(fault.Conflict, "The process instance %q is suspended.", shown(id))
 	}

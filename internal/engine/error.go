@@ -31,19 +31,24 @@ func (c *command) throw(x *execution, thrown *Error) error {
 		if catcher != nil {
 			return c.caught(catcher, thrown)
 		}
-		if at.parent != nil {
-			at = at.parent
-			continue
-		}
-		caller, err := c.caller(at.inst)
+		outer, err := c.outward(at)
 		if err != nil {
 			return err
 		}
-		if caller == nil {
+		if outer == nil {
 			return c.failure(x, fmt.Errorf("nothing catches the error with the code %q, neither in this process nor in one that called it", thrown.Code))
 		}
-		at = caller
+		at = outer
 	}
+}
+
+// outward returns what stands around an execution: its parent, or for a whole instance
+// the execution that called it; nil when there is none.
+func (c *command) outward(at *execution) (*execution, error) {
+	if at.parent != nil {
+		return at.parent, nil
+	}
+	return c.caller(at.inst)
 }
 
 // caller returns the execution that waits for a called instance; nil when nobody does.
@@ -108,15 +113,10 @@ func (c *command) escalate(x *execution) error {
 		if catcher := at.catcher(bpmn.EscalationEvent, code); catcher != nil {
 			return c.caught(catcher, &Error{Code: code})
 		}
-		if at.parent != nil {
-			at = at.parent
-			continue
-		}
-		caller, err := c.caller(at.inst)
-		if err != nil {
+		var err error
+		if at, err = c.outward(at); err != nil {
 			return err
 		}
-		at = caller
 	}
 	return nil
 }

@@ -188,12 +188,9 @@ func (e *Engine) DeleteInstance(ctx context.Context, actor Actor, id, reason str
 		return fault.New(fault.Invalid, "A reason has %d characters at most.", maxText)
 	}
 	return e.do(ctx, actor, func(c *command) error {
-		inst, err := c.instance(id)
+		inst, err := c.unended(id)
 		if err != nil {
 			return err
-		}
-		if inst.root == nil || inst.root.ended {
-			return fault.New(fault.NotFound, "The process instance %q has ended.", shown(id))
 		}
 		if inst.ParentID != "" {
 			return fault.New(fault.Conflict, "The process instance %q was called by %q. Delete that one.", shown(id), inst.ParentID)

@@ -79,12 +79,9 @@ func (e *Engine) changeJob(ctx context.Context, id, statement string, args ...an
 // and its jobs are not run. on false lets it go on. Errors: Conflict when it is so already.
 func (e *Engine) SuspendInstance(ctx context.Context, actor Actor, id string, on bool) error {
 	return e.do(ctx, actor, func(c *command) error {
-		inst, err := c.instance(id)
+		inst, err := c.unended(id)
 		if err != nil {
 			return err
-		}
-		if inst.root == nil || inst.root.ended {
-			return fault.New(fault.NotFound, "The process instance %q has ended.", shown(id))
 		}
 		if inst.Suspended == on {
 			return fault.New(fault.Conflict, "The process instance %q is %s already.", shown(id), map[bool]string{true: "suspended", false: "active"}[on])

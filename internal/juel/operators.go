@@ -1,6 +1,7 @@
 package juel
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"math"
@@ -18,11 +19,7 @@ func calculate(op symbol, left, right any) (any, error) {
 	if op == symDiv || floating(left) || floating(right) {
 		return calculateFloat(op, left, right)
 	}
-	a, err := Integer(left)
-	if err != nil {
-		return nil, err
-	}
-	b, err := Integer(right)
+	a, b, err := both(Integer, left, right)
 	if err != nil {
 		return nil, err
 	}
@@ -41,11 +38,7 @@ func calculate(op symbol, left, right any) (any, error) {
 }
 
 func calculateFloat(op symbol, left, right any) (any, error) {
-	a, err := Float(left)
-	if err != nil {
-		return nil, err
-	}
-	b, err := Float(right)
+	a, b, err := both(Float, left, right)
 	if err != nil {
 		return nil, err
 	}
@@ -60,6 +53,14 @@ func calculateFloat(op symbol, left, right any) (any, error) {
 		return a / b, nil
 	}
 	return math.Mod(a, b), nil
+}
+
+// both coerces two operands, the left one first.
+func both[T any](coerce func(any) (T, error), left, right any) (a, b T, err error) {
+	if a, err = coerce(left); err == nil {
+		b, err = coerce(right)
+	}
+	return a, b, err
 }
 
 // floating reports whether an operand makes an operation one of Doubles.
@@ -150,9 +151,9 @@ func identical(left, right any) bool {
 func order(left, right any) (less, greater bool, err error) {
 	switch {
 	case double(left) || double(right):
-		return orderFloats(left, right)
+		return ordered(Float, left, right)
 	case whole(left) || whole(right):
-		return orderIntegers(left, right)
+		return ordered(Integer, left, right)
 	case isText(left) || isText(right):
 		return orderTexts(left, right)
 	}
@@ -169,30 +170,14 @@ func order(left, right any) (less, greater bool, err error) {
 	return false, false, fmt.Errorf("%s and %s have no order", typeName(left), typeName(right))
 }
 
-func orderFloats(left, right any) (less, greater bool, err error) {
-	a, err := Float(left)
-	if err != nil {
-		return false, false, err
-	}
-	b, err := Float(right)
+func ordered[T cmp.Ordered](coerce func(any) (T, error), left, right any) (less, greater bool, err error) {
+	a, b, err := both(coerce, left, right)
 	return a < b, a > b, err
 }
 
-func orderIntegers(left, right any) (less, greater bool, err error) {
-	a, err := Integer(left)
-	if err != nil {
-		return false, false, err
-	}
-	b, err := Integer(right)
-	return a < b, a > b, err
-}
-
+// orderTexts goes by UTF-16, as Java does.
 func orderTexts(left, right any) (less, greater bool, err error) {
-	a, err := Text(left)
-	if err != nil {
-		return false, false, err
-	}
-	b, err := Text(right)
+	a, b, err := both(Text, left, right)
 	c := compareText(a, b)
 	return c < 0, c > 0, err
 }

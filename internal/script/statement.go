@@ -80,6 +80,11 @@ func (p *reader) statements(end func(token) bool) (eval, error) {
 			return nil, t.problem("the end of the statement is expected, not %s", t)
 		}
 	}
+	return inOrder(all), nil
+}
+
+// inOrder does one after the other; its value is the last one's.
+func inOrder(all []eval) eval {
 	return func(f *frame) (v any, err error) {
 		for _, do := range all {
 			if v, err = do(f); err != nil {
@@ -87,7 +92,7 @@ func (p *reader) statements(end func(token) bool) (eval, error) {
 			}
 		}
 		return v, nil
-	}, nil
+	}
 }
 
 // block reads { … }, with names of its own.
@@ -304,14 +309,7 @@ func (p *reader) declaration(kind string) (eval, error) {
 		}
 		p.lines()
 	}
-	return func(f *frame) (v any, err error) {
-		for _, do := range all {
-			if v, err = do(f); err != nil {
-				return nil, err
-			}
-		}
-		return v, nil
-	}, nil
+	return inOrder(all), nil
 }
 
 // method reads a method of the script. It sees no local names of the script.
