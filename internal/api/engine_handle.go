@@ -1,7 +1,6 @@
 package api
 
 import (
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -65,12 +64,6 @@ func (p *Processes) Answers(path string) bool {
 	return ok && slices.Contains(engineAreas, area)
 }
 
-// visit is one request with its caller as the engine knows him.
-type visit struct {
-	call
-	actor engine.Actor
-}
-
 // created is an answer with status 201.
 type created struct{ body any }
 
@@ -81,10 +74,9 @@ type gone struct{}
 func (p *Processes) handle(pattern string, op func(v *visit) (any, error)) {
 	method, path, _ := strings.Cut(pattern, " ")
 	p.mux.HandleFunc(method+" "+enginePrefix+path, func(w http.ResponseWriter, r *http.Request) {
-		v := &visit{call: call{Request: r, user: identity.FromContext(r.Context())}}
 		var answer any
-		var err error
-		if v.actor, err = p.actor(r.Context(), v.user); err == nil {
+		v, err := newVisit(r, p.users)
+		if err == nil {
 			answer, err = op(v)
 		}
 		if err != nil {
@@ -119,16 +111,6 @@ func (p *Processes) require(v *visit, capability string) error {
 	}
 	v.actor.Admin = true
 	return nil
-}
-
-// actor is a user as the engine knows him: by number, and his groups by number and name.
-func (p *Processes) actor(ctx context.Context, u *identity.User) (engine.Actor, error) {
-	a := engine.Actor{UserID: strconv.FormatInt(u.ID, 10), Admin: u.Admin}
-	groups, _, err := p.users.Groups(ctx, identity.GroupQuery{UserID: u.ID, Status: identity.Active, Limit: identity.MaxPage})
-	for _, g := range groups {
-		a.Groups = append(a.Groups, strconv.FormatInt(g.ID, 10), g.Name)
-	}
-	return a, err
 }
 
 // seen restricts a query to what the caller may see; an administrator sees everything.

@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/sluicehq/sluice/internal/app"
+	"github.com/sluicehq/sluice/internal/engine"
 	"github.com/sluicehq/sluice/internal/fault"
 	"github.com/sluicehq/sluice/internal/filter"
 	"github.com/sluicehq/sluice/internal/identity"
@@ -25,7 +27,10 @@ type Config struct {
 	Version Version
 	// Filters are the searches that users keep.
 	Filters *filter.Service
-	Log     *slog.Logger
+	// Engine is what runs the processes; Limits bound the apps that are given to it.
+	Engine *engine.Engine
+	Limits app.Limits
+	Log    *slog.Logger
 }
 
 // API is the REST API; it stands behind identity.RequireToken or RequireBasic.

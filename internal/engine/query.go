@@ -100,7 +100,7 @@ func (q *query) among(column string, values []string) {
 		q.bad("A list of %d values is too long; %d are allowed.", len(values), MaxPage)
 		return
 	}
-	q.Add(column+` IN (`+marks(len(values))+`)`, anys(values)...)
+	store.In(&q.Where, column, values)
 }
 
 func (q *query) between(column string, b Between) {

@@ -10,16 +10,17 @@ import (
 
 // UserQuery selects users. The zero value selects the first page of all.
 type UserQuery struct {
-	Filter     string // part of the name or login, in any case
-	Email      string // the whole login, in any case
-	ExternalID string // the whole external id
-	FoldID     string // the whole external id in any case
-	Status     string // Active or Inactive; empty means both
-	Company    string // part of the company's name
-	Account    string // Enterprise or Trial; empty means both
-	GroupID    int64  // members of that group; 0 means everybody
-	TenantID   int64  // 0 means every tenant
-	Sort       string // createdAsc, createdDesc, emailAsc or emailDesc; empty means by name
+	Filter     string  // part of the name or login, in any case
+	Email      string  // the whole login, in any case
+	ExternalID string  // the whole external id
+	FoldID     string  // the whole external id in any case
+	Status     string  // Active or Inactive; empty means both
+	Company    string  // part of the company's name
+	Account    string  // Enterprise or Trial; empty means both
+	GroupID    int64   // members of that group; 0 means everybody
+	IDs        []int64 // these users alone, at most MaxPage; none means everybody
+	TenantID   int64   // 0 means every tenant
+	Sort       string  // createdAsc, createdDesc, emailAsc or emailDesc; empty means by name
 	Offset     int
 	Limit      int // 0 means 25; at most MaxPage
 }
@@ -68,6 +69,9 @@ func (q *UserQuery) where() *store.Where {
 	}
 	if q.GroupID != 0 {
 		w.Add(`u.id IN (SELECT user_id FROM memberships WHERE group_id = ?)`, q.GroupID)
+	}
+	if len(q.IDs) > 0 {
+		store.In(w, `u.id`, q.IDs)
 	}
 	if q.TenantID != 0 {
 		w.Add(`u.tenant_id = ?`, q.TenantID)

@@ -31,6 +31,15 @@ func (w *Where) Add(condition string, args ...any) {
 	w.conditions = append(w.conditions, b.String())
 }
 
+// In adds the condition that a column is one of the values, of which there is at least one.
+func In[T any](w *Where, column string, values []T) {
+	args := make([]any, len(values))
+	for i, v := range values {
+		args[i] = v
+	}
+	w.Add(column+` IN (`+strings.TrimSuffix(strings.Repeat("?, ", len(args)), ", ")+`)`, args...)
+}
+
 // String is the clause with a space before it; empty without conditions.
 func (w *Where) String() string {
 	if len(w.conditions) == 0 {
