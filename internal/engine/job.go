@@ -392,11 +392,14 @@ func (e *Engine) acquire(ctx context.Context, n int) ([]*Job, error) {
 	return got, err
 }
 
+// dueJobs finds the jobs that are due and free, the oldest first.
+const dueJobs = `SELECT id, instance_id, exclusive FROM jobs j WHERE queue IN ('ready', 'timer') AND due_at <= $1 AND lease_until < $1
+	AND NOT (exclusive AND instance_id <> '' AND EXISTS (SELECT 1 FROM jobs o WHERE o.instance_id = j.instance_id AND o.instance_id <> '' AND o.exclusive AND o.lease_until >= $1))
+	ORDER BY due_at, id LIMIT $2`
+
 // candidates returns the ids of jobs that are due and free.
 func (e *Engine) candidates(ctx context.Context, tx *store.Tx, now time.Time, n int) ([]string, error) {
-	query := `SELECT id, instance_id, exclusive FROM jobs j WHERE queue IN ('ready', 'timer') AND due_at <= $1 AND lease_until < $1
-		AND NOT (exclusive AND instance_id <> '' AND EXISTS (SELECT 1 FROM jobs o WHERE o.instance_id = j.instance_id AND o.exclusive AND o.lease_until >= $1))
-		ORDER BY due_at, id LIMIT $2`
+	query := dueJobs
 	// On PostgreSQL several processes take different jobs at once; SQLite has one writer.
 	if e.db.Name() == "postgres" {
 		query += ` FOR UPDATE SKIP LOCKED`

@@ -27,10 +27,24 @@ type JobQuery struct {
 
 var jobOrders = columnOrder{"id": "id", "due": "due_at", "execution": "execution_id", "instance": "instance_id", "retries": "retries", "tenant": "tenant_id"}
 
+// queueCondition says which queue, in the words by which the indexes of the jobs were made.
+func queueCondition(queue string) string {
+	switch queue {
+	case Ready, Timer:
+		return `queue IN ('ready', 'timer') AND queue = '` + queue + `'`
+	case Suspended, Dead:
+		return `queue IN ('suspended', 'dead') AND queue = '` + queue + `'`
+	}
+	return `1 = 0`
+}
+
 // Jobs returns a page of jobs and how many there are.
 func (e *Engine) Jobs(ctx context.Context, jq JobQuery) ([]Job, int, error) {
 	q := &query{}
-	q.equal("id", jq.ID, "queue", jq.Queue, "instance_id", jq.InstanceID, "execution_id", jq.ExecutionID, "definition_id", jq.DefinitionID, "activity_id", jq.ActivityID, "message", jq.Message)
+	q.equal("id", jq.ID, "instance_id", jq.InstanceID, "execution_id", jq.ExecutionID, "definition_id", jq.DefinitionID, "activity_id", jq.ActivityID, "message", jq.Message)
+	if jq.Queue != "" {
+		q.Add(queueCondition(jq.Queue))
+	}
 	q.between("due_at", jq.Due)
 	q.tenant("tenant_id", jq.Tenant)
 	for condition, on := range map[string]bool{`kind IN ('timer', 'start')`: jq.Timers, `kind NOT IN ('timer', 'start')`: jq.NoTimers, `message <> ''`: jq.Failed, `retries > 0`: jq.RetriesLeft || jq.Executable,
