@@ -9,6 +9,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/sluicehq/sluice/internal/api"
 	"github.com/sluicehq/sluice/internal/app"
 	"github.com/sluicehq/sluice/internal/audit"
 	"github.com/sluicehq/sluice/internal/engine"
@@ -125,7 +126,7 @@ type NewApp struct {
 	// Name is the deployment's; empty: the app's own, or the file's.
 	Name     string
 	Category string
-	// Key is by which APS's apps find their processes; may be empty.
+	// Key is what you call the deployment; may be empty.
 	Key      string
 	TenantID string
 	// Always makes new versions even of what is deployed in the same form.
@@ -155,7 +156,8 @@ type DeployedProcess struct {
 
 // DeployApp deploys what is at a path: an app's zip as APS exports it, a .bar, a BPMN
 // file, or a directory of such files. What is deployed in the same form already stays,
-// unless n.Always says otherwise.
+// unless n.Always says otherwise. It is an app on the landing page, found again by its
+// name.
 func (a *Admin) DeployApp(ctx context.Context, path string, n NewApp) (*App, error) {
 	read, err := readApp(path, a.limits)
 	if err != nil {
@@ -194,7 +196,12 @@ func (a *Admin) DeployFS(ctx context.Context, name string, files fs.FS, n NewApp
 }
 
 func (a *Admin) deploy(ctx context.Context, read *app.App, n NewApp) (*App, error) {
-	done, err := a.engine.DeployApp(ctx, operator, read, engine.AppOptions{Name: n.Name, Category: n.Category, Key: n.Key, TenantID: n.TenantID, SkipSame: !n.Always})
+	readers, err := api.AppReaders(ctx, a.users, read)
+	if err != nil {
+		return nil, err
+	}
+	done, err := a.engine.DeployApp(ctx, operator, read, engine.AppOptions{Name: n.Name, Category: n.Category, Key: n.Key, TenantID: n.TenantID, SkipSame: !n.Always,
+		Of: &engine.AppOf{Shown: true, Readers: readers}})
 	if err != nil {
 		return nil, err
 	}

@@ -16,7 +16,7 @@ type appDeploy struct {
 	Path     []string `arg:"" name:"file" help:"An app's zip as APS exports it, a .bar, a BPMN file, or a directory of such files."`
 	Name     string   `help:"The deployment's name; the app's own unless it is given." placeholder:"NAME"`
 	Category string   `help:"The deployment's category." placeholder:"CATEGORY"`
-	Key      string   `help:"By which an app finds its processes." placeholder:"KEY"`
+	Key      string   `help:"What you call the deployment." placeholder:"KEY"`
 	Tenant   string   `help:"Whose the processes are." placeholder:"TENANT"`
 	Always   bool     `help:"Make new versions even of what is deployed in the same form."`
 }

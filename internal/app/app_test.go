@@ -307,3 +307,24 @@ func FuzzZip(f *testing.F) {
 		}
 	})
 }
+
+// Who may see an app is read or refused, never left out.
+func TestReaders(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		"": "[]", "null": "[]", "[]": "[]",
+		`[{"type":"user","person":{"id":5,"email":" kermit@example.com "}},{"type":"group","group":{"id":7,"name":"Band"}}]`: "[{kermit@example.com } { Band}]",
+		`[{"type":"user","person":{"id":5}}]`: "invalid", `[{}]`: "invalid", `[{"person":{"email":"x"},"group":{"name":"y"}}]`: "invalid", `{}`: "invalid", `[1]`: "invalid",
+	} {
+		readers, err := (&app.App{Access: []byte(text)}).Readers()
+		got := fmt.Sprint(readers)
+		if fault.Is(err, fault.Invalid) {
+			got = "invalid"
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		if got != want {
+			t.Errorf("%s: %s, want %s", text, got, want)
+		}
+	}
+}

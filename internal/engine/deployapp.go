@@ -22,6 +22,9 @@ type AppOptions struct {
 	// SkipSame gives the newest deployment of that name when it has the same files,
 	// instead of new versions of the same.
 	SkipSame bool
+	// Of says that the deployment is one of an app that people see on their landing page;
+	// nil: of none.
+	Of *AppOf
 }
 
 // DeployApp stores an app's files and makes definitions of its processes, forms and
@@ -41,25 +44,38 @@ func (e *Engine) DeployApp(ctx context.Context, actor Actor, a *app.App, o AppOp
 	}
 	var done *Deployed
 	err = e.do(ctx, actor, func(c *command) error {
-		if o.SkipSame {
-			if done, err = c.same(d); err != nil || done != nil {
-				return err
-			}
-		}
-		done = &Deployed{Deployment: d}
-		if err := c.deploy(done, files); err != nil {
-			return err
-		}
-		if err := c.forms(done, a); err != nil {
-			return err
-		}
-		return c.decisionTables(&done.Deployment, tables)
+		done, err = c.deployApp(d, a, files, tables, o)
+		return err
 	})
 	if err != nil {
 		return nil, err
 	}
 	done.Problems = append(done.Problems, e.warnings(files, a)...)
 	return done, nil
+}
+
+func (c *command) deployApp(d Deployment, a *app.App, files []parsed, tables []decisionFile, o AppOptions) (done *Deployed, err error) {
+	if o.SkipSame {
+		if done, err = c.same(d); err != nil {
+			return nil, err
+		}
+	}
+	if done == nil {
+		done = &Deployed{Deployment: d}
+		if err := c.deploy(done, files); err != nil {
+			return nil, err
+		}
+		if err := c.forms(done, a); err != nil {
+			return nil, err
+		}
+		if err := c.decisionTables(&done.Deployment, tables); err != nil {
+			return nil, err
+		}
+	}
+	if o.Of == nil {
+		return done, nil
+	}
+	return done, c.place(&done.Deployment, a, *o.Of)
 }
 
 // checkFiles reads every file, and tells of every problem of every file at once, together

@@ -18,8 +18,11 @@ type DefinitionQuery struct {
 	DeploymentID, DeploymentKey         string
 	Version                             int // 0: any
 	Latest                              bool
-	Suspended                           *bool
-	Tenant                              Tenant
+	// AppID asks for those of an app's newest deployment; 0: any. Latest says nothing then,
+	// as in APS: a process that another app brings too is in both.
+	AppID     int64
+	Suspended *bool
+	Tenant    Tenant
 	// StartableBy asks for those that the actor may start: those that name nobody, and
 	// those that name him or one of his groups.
 	StartableBy *Actor
@@ -43,7 +46,10 @@ func (e *Engine) Definitions(ctx context.Context, dq DefinitionQuery) ([]Definit
 	if dq.Version != 0 {
 		q.Add(`d.version = ?`, dq.Version)
 	}
-	if dq.Latest {
+	if dq.AppID != 0 {
+		q.Add(`d.deployment_id = (SELECT deployment_id FROM app_deployments WHERE app_id = ? ORDER BY id DESC LIMIT 1)`, dq.AppID)
+	}
+	if dq.Latest && dq.AppID == 0 {
 		q.Add(`NOT EXISTS (SELECT 1 FROM definitions o WHERE o.tenant_id = d.tenant_id AND o.key = d.key AND o.version > d.version)`)
 	}
 	if dq.StartableBy != nil {

@@ -25,6 +25,7 @@ type InstanceQuery struct {
 	DefinitionName, DefinitionKeyLike string
 	Category                          string // of the definition
 	DeploymentID, DeploymentKey       string
+	AppID                             int64 // of all deployments of that app; 0: any
 	StartedBy, Involved               string
 	ParentID                          string // called by that instance
 	CalledID                          string // the instance that called that one
@@ -70,6 +71,9 @@ func (iq *InstanceQuery) where(q *query) {
 	q.when(iq.Category, definition+`category = ?)`)
 	q.when(iq.DeploymentID, definition+`deployment_id = ?)`)
 	q.when(iq.DeploymentKey, definition+`deployment_id IN (SELECT id FROM deployments WHERE key = ?))`)
+	if iq.AppID != 0 {
+		q.Add(`i.definition_id IN (`+appDefinitions+`)`, iq.AppID)
+	}
 	if len(iq.DefinitionKeys) > 0 {
 		q.Add(definition+`key IN (`+marks(len(iq.DefinitionKeys))+`))`, anys(iq.DefinitionKeys)...)
 	}

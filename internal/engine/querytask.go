@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strconv"
 
 	"github.com/sluicehq/sluice/internal/fault"
 	"github.com/sluicehq/sluice/internal/store"
@@ -49,6 +50,9 @@ type TaskQuery struct {
 	DefinitionName                                 string
 	BusinessKey, BusinessKeyLike                   string
 	DeploymentID, DeploymentKey                    string
+	// AppID asks for the tasks of an app: of instances of all its deployments, and tasks of
+	// their own whose category is the app's number, as APS's clients make them. 0: any.
+	AppID int64
 
 	Variables         []VariableFilter // of the task alone
 	InstanceVariables []VariableFilter
@@ -142,6 +146,9 @@ func (tq *TaskQuery) process(q *query) {
 	q.when(tq.DefinitionName, definition+`name = ?)`)
 	q.when(tq.DeploymentID, definition+`deployment_id = ?)`)
 	q.when(tq.DeploymentKey, definition+`deployment_id IN (SELECT id FROM deployments WHERE key = ?))`)
+	if tq.AppID != 0 {
+		q.Add(`(t.definition_id IN (`+appDefinitions+`) OR t.category = ? AND t.definition_id = '')`, tq.AppID, strconv.FormatInt(tq.AppID, 10))
+	}
 	q.when(tq.BusinessKey, `t.instance_id IN (SELECT id FROM instances WHERE business_key = ?)`)
 	q.when(tq.BusinessKeyLike, `t.instance_id IN (SELECT id FROM instances WHERE business_key`+likes+`)`)
 	if len(tq.DefinitionKeys) > 0 {

@@ -21,7 +21,7 @@ type Deployment struct {
 	ID         string // made by Deploy
 	Name       string
 	Category   string
-	Key        string // APS: the app's id; may be empty
+	Key        string // what who deploys it calls it; may be empty. Of which app it is says AppOf
 	TenantID   string
 	DeployedAt time.Time
 	Resources  []Resource // given to Deploy alone

@@ -32,6 +32,9 @@ func (e *Engine) DeleteDeployment(ctx context.Context, actor Actor, id string, c
 		if _, err := c.tx.Exec(ctx, `DELETE FROM deployments WHERE id = $1`, id); err != nil {
 			return err
 		}
+		if err := c.emptyApps(); err != nil {
+			return err
+		}
 		for _, d := range definitions {
 			if err := c.rearm(d); err != nil {
 				return err
