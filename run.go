@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"runtime/debug"
 	"sync"
 	"time"
 
@@ -88,6 +89,7 @@ func (s *Server) serve(ctx context.Context, listeners ...net.Listener) error {
 	background, stop := context.WithCancel(ctx)
 	var loops sync.WaitGroup
 	loops.Go(func() { s.Background(background) })
+	loops.Go(debug.FreeOSMemory) // the start took twice of what is needed from now on
 	failed := make(chan error, len(listeners))
 	for _, l := range listeners {
 		go func() { failed <- server.Serve(l) }()
