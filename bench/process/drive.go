@@ -145,7 +145,7 @@ func (s *site) drain(ctx context.Context) error {
 	fmt.Printf("\n### Due timers\n\n| database | timers | jobs/s |\n| --- | ---: | ---: |\n")
 	for _, c := range s.on {
 		s.progress("%d timers on %s", s.o.timers, c.name)
-		if err := c.startMany(ctx, "timer", s.o.timers); err != nil {
+		if err := c.startMany(ctx, s.o.timers, func(int) engine.StartOptions { return engine.StartOptions{Key: "timer"} }); err != nil {
 			return err
 		}
 		time.Sleep(time.Second + 100*time.Millisecond) // the last one is due then
@@ -177,15 +177,15 @@ func (s *site) drain(ctx context.Context) error {
 	return nil
 }
 
-// startMany starts n instances of a process, 32 at once.
-func (c *contender) startMany(ctx context.Context, key string, n int) error {
+// startMany starts n instances, 32 at once.
+func (c *contender) startMany(ctx context.Context, n int, what func(i int) engine.StartOptions) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	var wg sync.WaitGroup
 	for i := range 32 {
 		wg.Go(func() {
 			for k := i; k < n && ctx.Err() == nil; k += 32 {
-				if _, err := c.engine.Start(ctx, boss, engine.StartOptions{Key: key}); err != nil {
+				if _, err := c.engine.Start(ctx, boss, what(k)); err != nil {
 					cancel(err)
 				}
 			}

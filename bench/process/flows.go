@@ -18,6 +18,10 @@ var flows = []flow{
 	{"service", "three service tasks, one user task", 1, process("service", service())},
 }
 
+// desk is what people's lists are measured on: whose task it is stands in a variable.
+const desk = `<startEvent id="start"/><sequenceFlow id="f0" sourceRef="start" targetRef="task"/>
+<userTask id="task" name="Task" activiti:assignee="${who}"/><sequenceFlow id="f1" sourceRef="task" targetRef="end"/><endEvent id="end"/>`
+
 const waiting = `<startEvent id="start"/><sequenceFlow id="f0" sourceRef="start" targetRef="pause"/>
 <intermediateCatchEvent id="pause"><timerEventDefinition><timeDuration>PT1S</timeDuration></timerEventDefinition></intermediateCatchEvent>
 <sequenceFlow id="f1" sourceRef="pause" targetRef="end"/><endEvent id="end"/>`

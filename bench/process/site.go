@@ -90,7 +90,7 @@ func (s *site) open(ctx context.Context, name string, cfg store.Config) error {
 	if c.engine, err = newEngine(c.db); err != nil {
 		return err
 	}
-	for _, f := range append(flows, flow{name: "timer", bpmn: process("timer", waiting)}) {
+	for _, f := range append(flows, flow{name: "timer", bpmn: process("timer", waiting)}, flow{name: "desk", bpmn: process("desk", desk)}) {
 		d := engine.Deployment{Name: f.name, Resources: []engine.Resource{{Name: f.name + ".bpmn20.xml", Bytes: []byte(f.bpmn)}}}
 		if _, err := c.engine.Deploy(ctx, boss, d); err != nil {
 			return fmt.Errorf("deploying %s: %w", f.name, err)
