@@ -3,6 +3,7 @@ package engine
 import (
 	"slices"
 
+	"github.com/sluicehq/sluice/internal/bpmn"
 	"github.com/sluicehq/sluice/internal/fault"
 	"github.com/sluicehq/sluice/internal/store"
 )
@@ -78,6 +79,9 @@ func roles(actor Actor, t *Task, links []Link, startedBy string, initiatorMay bo
 	return r
 }
 
+// initiatorMay reports whether a user task lets whoever started the process complete it.
+func initiatorMay(n *bpmn.Node) bool { return n != nil && n.Modeler["initiator-can-complete"] == "true" }
+
 // permitted loads an open task that the actor may do something with. Errors: NotFound
 // when he may not know of it, Forbidden when he may not do it.
 func (c *command) permitted(id string, what right) (*task, error) {
@@ -89,11 +93,11 @@ func (c *command) permitted(id string, what right) (*task, error) {
 	if err != nil {
 		return nil, err
 	}
-	startedBy, initiatorMay := "", false
+	startedBy, may := "", false
 	if t.x != nil {
-		startedBy, initiatorMay = t.x.inst.StartedBy, t.x.node.Modeler["initiator-can-complete"] == "true"
+		startedBy, may = t.x.inst.StartedBy, initiatorMay(t.x.node)
 	}
-	r := roles(c.actor, &t.Task, links, startedBy, initiatorMay)
+	r := roles(c.actor, &t.Task, links, startedBy, may)
 	switch {
 	case r&allowed[what] != 0:
 		return t, nil

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/sluicehq/sluice/internal/audit"
@@ -162,6 +164,8 @@ func (s *Service) Group(ctx context.Context, id int64) (*Group, error) {
 type GroupQuery struct {
 	Filter     string     // part of the name, in any case
 	ID         int64      // that very group; 0 means any
+	Named      []string   // those of which one of these is the number or the name, at most MaxPage; none means all
+	ManagerID  int64      // groups that this user manages; 0 means any
 	ExternalID string     // the whole external id
 	FoldID     string     // the whole external id in any case
 	Kind       *GroupKind // nil means both kinds
@@ -174,6 +178,23 @@ type GroupQuery struct {
 	Limit      int // 0 means 25; at most MaxPage
 }
 
+// named is the condition on a group that has one of these names or numbers.
+func named(names []string) (condition string, args []any) {
+	var numbers []any
+	for _, name := range names {
+		args = append(args, name)
+		if n, err := strconv.ParseInt(name, 10, 64); err == nil {
+			numbers = append(numbers, n)
+		}
+	}
+	list := func(n int) string { return `(` + strings.TrimSuffix(strings.Repeat("?, ", n), ", ") + `)` }
+	condition = `g.name IN ` + list(len(args))
+	if len(numbers) > 0 {
+		condition = `(` + condition + ` OR g.id IN ` + list(len(numbers)) + `)`
+	}
+	return condition, append(args, numbers...)
+}
+
 func (q *GroupQuery) where() *store.Where {
 	w := &store.Where{}
 	if q.Filter != "" {
@@ -181,6 +202,13 @@ func (q *GroupQuery) where() *store.Where {
 	}
 	if q.ID != 0 {
 		w.Add(`g.id = ?`, q.ID)
+	}
+	if len(q.Named) > 0 {
+		condition, args := named(q.Named)
+		w.Add(condition, args...)
+	}
+	if q.ManagerID != 0 {
+		w.Add(`g.manager_id = ?`, q.ManagerID)
 	}
 	if q.ExternalID != "" {
 		w.Add(`g.external_id = ?`, q.ExternalID)
