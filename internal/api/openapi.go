@@ -12,7 +12,10 @@ type object = map[string]any
 // OpenAPI returns the description of what is built, in OpenAPI 3.1. issuer is the
 // authorization server at which callers get their tokens.
 func (a *API) OpenAPI(version, issuer string) map[string]any {
-	d := describer{schemas: object{}}
+	d := describer{schemas: object{}, taken: map[reflect.Type]bool{}}
+	for _, built := range a.routes {
+		d.take(reflect.TypeOf(built.takes))
+	}
 	paths := object{}
 	for _, o := range Surface() {
 		built := a.routes[o.key()]
@@ -44,7 +47,28 @@ func (a *API) OpenAPI(version, issuer string) map[string]any {
 }
 
 // describer collects the schemas that are named.
-type describer struct{ schemas object }
+type describer struct {
+	schemas object
+	// taken are the types that callers send. Of those no member is required; what is only
+	// given has all that it has always.
+	taken map[reflect.Type]bool
+}
+
+// take notes a type that callers send, with all that it holds.
+func (d *describer) take(t reflect.Type) {
+	if t == nil || d.taken[t] {
+		return
+	}
+	d.taken[t] = true
+	switch t.Kind() {
+	case reflect.Pointer, reflect.Slice, reflect.Map:
+		d.take(t.Elem())
+	case reflect.Struct:
+		for _, f := range reflect.VisibleFields(t) {
+			d.take(f.Type)
+		}
+	}
+}
 
 func (d *describer) operation(o *Operation, built *route) object {
 	told := object{"operationId": o.Client, "summary": o.Summary, "tags": []string{o.Area}, "responses": d.responses(built.gives)}
@@ -140,11 +164,21 @@ func plain(kind reflect.Kind) object {
 // members is the schema of a struct; what it embeds counts as its own.
 func (d *describer) members(t reflect.Type) object {
 	properties := object{}
+	var always []string
 	for _, f := range reflect.VisibleFields(t) {
-		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
-		if name != "" && name != "-" {
-			properties[name] = d.of(f.Type)
+		name, options, _ := strings.Cut(f.Tag.Get("json"), ",")
+		if name == "" || name == "-" {
+			continue
+		}
+		properties[name] = d.of(f.Type)
+		if !d.taken[t] && !strings.Contains(options, "omit") {
+			always = append(always, name)
 		}
 	}
-	return object{"type": "object", "properties": properties}
+	told := object{"type": "object", "properties": properties}
+	if always != nil {
+		slices.Sort(always)
+		told["required"] = slices.Compact(always)
+	}
+	return told
 }
