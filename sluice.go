@@ -21,6 +21,7 @@ import (
 	"github.com/sluicehq/sluice/internal/filter"
 	"github.com/sluicehq/sluice/internal/gateway"
 	"github.com/sluicehq/sluice/internal/identity"
+	"github.com/sluicehq/sluice/internal/model"
 	"github.com/sluicehq/sluice/internal/oauth"
 	"github.com/sluicehq/sluice/internal/origin"
 	"github.com/sluicehq/sluice/internal/page"
@@ -324,7 +325,7 @@ func matches(mux *http.ServeMux, r *http.Request) bool {
 
 // apiHandler settles who is calling before any operation runs.
 func (s *Server) apiHandler() http.Handler {
-	rest := api.New(s.users, api.Config{Version: apsVersion, Filters: filter.New(s.db), Engine: s.engine, Limits: s.deploymentLimits(), Log: s.log})
+	rest := api.New(s.users, api.Config{Version: apsVersion, Filters: filter.New(s.db), Engine: s.engine, Models: model.New(s.db, s.engine, s.deploymentLimits(), s.now), Limits: s.deploymentLimits(), Log: s.log})
 	s.described = rest.OpenAPI(Version, s.cfg.issuer())
 	processes := api.NewProcesses(s.users, s.engine, s.deploymentLimits(), s.log)
 	enterprise, own := s.behindCheck(rest, rest.Refuse), s.behindCheck(processes, processes.Refuse)

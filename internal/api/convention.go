@@ -20,12 +20,15 @@ const maxBody = 64 << 10
 
 // decode reads a JSON body into v. Members that v does not have are ignored and
 // null counts as absent, as in APS.
-func (c *call) decode(v any) error {
+func (c *call) decode(v any) error { return c.decodeUpTo(maxBody, "64 KiB", v) }
+
+// decodeUpTo is decode for a body of at most limit bytes, which shown tells in words.
+func (c *call) decodeUpTo(limit int64, shown string, v any) error {
 	kind, _, err := mime.ParseMediaType(c.Header.Get("Content-Type"))
 	if err != nil || kind != "application/json" {
 		return fault.New(fault.Invalid, "The body must be JSON with the content type application/json.")
 	}
-	body, err := c.bytes(maxBody, "64 KiB")
+	body, err := c.bytes(limit, shown)
 	if err != nil {
 		return err
 	}

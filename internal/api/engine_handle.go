@@ -99,10 +99,14 @@ func (p *Processes) with(capability, pattern string, op func(v *visit) (any, err
 
 // require refuses whoever is no administrator and has not the capability.
 func (p *Processes) require(v *visit, capability string) error {
+	return require(v, p.users, capability)
+}
+
+func require(v *visit, users *identity.Service, capability string) error {
 	if v.user.Admin {
 		return nil
 	}
-	have, err := p.users.UserCapabilities(v.Context(), v.user.ID)
+	have, err := users.UserCapabilities(v.Context(), v.user.ID)
 	if err != nil {
 		return err
 	}
@@ -130,8 +134,6 @@ func respond(w http.ResponseWriter, answer any) {
 		w.WriteHeader(http.StatusNoContent)
 	case created:
 		writeJSON(w, http.StatusCreated, a.body)
-	case stream:
-		a.write(w)
 	default:
 		write(w, answer)
 	}

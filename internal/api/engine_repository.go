@@ -88,12 +88,7 @@ func (p *Processes) deploy(v *visit) (any, error) {
 }
 
 // most is the largest file that may be deployed.
-func (p *Processes) most() int64 {
-	if p.limits.Archive > 0 {
-		return p.limits.Archive
-	}
-	return 64 << 20
-}
+func (p *Processes) most() int64 { return maxArchive(p.limits) }
 
 // upload reads the fields and the one file of a multipart body.
 func (p *Processes) upload(parts *multipart.Reader) (fields map[string]string, name string, data []byte, err error) {

@@ -11,6 +11,7 @@ import (
 	"github.com/sluicehq/sluice/internal/fault"
 	"github.com/sluicehq/sluice/internal/filter"
 	"github.com/sluicehq/sluice/internal/identity"
+	"github.com/sluicehq/sluice/internal/model"
 )
 
 // Version is what GET app-version tells (APS: BpmProductVersionModel).
@@ -27,6 +28,8 @@ type Config struct {
 	Version Version
 	// Filters are the searches that users keep.
 	Filters *filter.Service
+	// Models are what people draw before it is deployed.
+	Models *model.Service
 	// Engine is what runs the processes; Limits bound the apps that are given to it.
 	Engine *engine.Engine
 	Limits app.Limits
@@ -48,6 +51,7 @@ func New(users *identity.Service, cfg Config) *API {
 	for _, register := range []func(){
 		a.registerSystem, a.registerIdentity, a.registerPictures, a.registerAdminUsers, a.registerAdminGroups, a.registerTenants, a.registerFilters,
 		a.registerTasks,
+		a.registerApps, a.registerRuntimeApps, a.registerModels, a.registerFormModels,
 		a.registerUnbuilt,
 	} {
 		register()
@@ -120,7 +124,10 @@ func write(w http.ResponseWriter, answer any) {
 	h.Set("Cache-Control", "no-store")
 	h.Set("X-Content-Type-Options", "nosniff")
 	f, binary := answer.(file)
+	kept, piecewise := answer.(stream)
 	switch {
+	case piecewise:
+		kept.write(w)
 	case answer == nil:
 		w.WriteHeader(http.StatusOK)
 	case !binary:

@@ -15,6 +15,19 @@ type visit struct {
 	actor engine.Actor
 }
 
+// tenant is the caller's as the engine names it: empty for the default one.
+func (v *visit) tenant() string {
+	if v.user.TenantID <= 1 {
+		return ""
+	}
+	return "tenant_" + strconv.FormatInt(v.user.TenantID, 10)
+}
+
+// ofTenant asks for what belongs to the caller's tenant.
+func (v *visit) ofTenant() engine.Tenant {
+	return engine.Tenant{ID: v.tenant(), None: v.tenant() == ""}
+}
+
 // newVisit settles who calls.
 func newVisit(r *http.Request, users *identity.Service) (*visit, error) {
 	v := &visit{call: call{Request: r, user: identity.FromContext(r.Context())}}

@@ -3,6 +3,7 @@ package app
 import (
 	"encoding/json"
 	"fmt"
+	"path"
 	"strings"
 
 	"github.com/sluicehq/sluice/internal/fault"
@@ -19,6 +20,8 @@ type App struct {
 	// Access is publishIdentityInfo of the app's own file, as it came: who may see the
 	// app. nil when there is none.
 	Access json.RawMessage
+	// Own is the name of the app's own file; empty without one.
+	Own string
 
 	Processes []File // BPMN
 	Forms     []Form
@@ -34,6 +37,15 @@ type File struct {
 	Name  string // the path inside the deployment, with slashes
 	Bytes []byte // as they came
 }
+
+// Number is the model's number, which ends the name of a file of APS; 0 without one.
+func (f File) Number() int64 { return number(f.Name) }
+
+// Title is the file's name as people read it: without directory, number and kind.
+func (f File) Title() string { return title(f.Name) }
+
+// Base is the file's name without directory and kind, which the files of one model share.
+func (f File) Base() string { return baseName(strings.TrimSuffix(path.Base(f.Name), ".json")) }
 
 // Model is what an APS app says of one of its models.
 type Model struct {

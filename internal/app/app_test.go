@@ -88,7 +88,7 @@ func TestApp(t *testing.T) {
 		if a.Name != "Visit" || a.Description != "A patient comes" || a.Theme != "theme-2" || a.Icon != "glyphicon-heart" {
 			t.Errorf("%s: %+v", name, a)
 		}
-		if len(a.Models) != 1 || a.Models[0] != (app.Model{ID: 7, Name: "Visit", Version: 3}) || string(a.Access) != `[{"type":"user","user":{"id":1}}]` {
+		if len(a.Models) != 1 || a.Models[0] != (app.Model{ID: 7, Name: "Visit", Version: 3}) || string(a.Access) != `[{"type":"user","person":{"id":1,"email":"ada@example.com"}}]` {
 			t.Errorf("%s: models %+v, access %s", name, a.Models, a.Access)
 		}
 		want, err := os.ReadFile("testdata/visit/bpmn-models/Visit-7.bpmn20.xml")

@@ -38,7 +38,6 @@ func isDMN(name string) bool  { return hasEnd(name, ".dmn", ".dmn.xml") }
 
 // sort puts each file where it belongs.
 func (a *App) sort(files []File, p *problems) {
-	var own string // the app's own file
 	for _, f := range files {
 		dir := path.Dir(f.Name)
 		switch {
@@ -53,13 +52,22 @@ func (a *App) sort(files []File, p *problems) {
 		case dir == stencils && hasEnd(f.Name, ".json"):
 			a.Stencils = append(a.Stencils, f)
 		default:
-			if dir == "." && hasEnd(f.Name, ".json") && a.describe(f, own, p) {
-				own = f.Name
+			if dir == "." && hasEnd(f.Name, ".json") && a.describe(f, p) {
+				a.Own = f.Name
 			}
 			a.Others = append(a.Others, f)
 		}
 	}
 	a.check(p)
+}
+
+// ReadOwn reads an app's own file alone: the answer has no files. Errors: Invalid.
+func ReadOwn(f File) (*App, error) {
+	a, p := &App{}, &problems{}
+	if !a.describe(f, p) {
+		p.add(f.Name, "does not describe an app")
+	}
+	return a, p.err(f.Name)
 }
 
 // definition is what an app's own file says of the app.
@@ -72,7 +80,7 @@ type definition struct {
 
 // describe reads the app's own file; false when f is none. APS 1.5 writes the definition
 // alone, later ones put it into a member.
-func (a *App) describe(f File, own string, p *problems) bool {
+func (a *App) describe(f File, p *problems) bool {
 	var about struct {
 		Name        string
 		Description string
@@ -90,8 +98,8 @@ func (a *App) describe(f File, own string, p *problems) bool {
 	if d.Models == nil {
 		return false
 	}
-	if own != "" {
-		p.add(f.Name, "describes the app, and %s does so too", own)
+	if a.Own != "" {
+		p.add(f.Name, "describes the app, and %s does so too", a.Own)
 		return false
 	}
 	if a.Name = about.Name; a.Name == "" {

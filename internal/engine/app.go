@@ -2,7 +2,6 @@ package engine
 
 import (
 	"context"
-	"strconv"
 
 	"github.com/sluicehq/sluice/internal/app"
 	"github.com/sluicehq/sluice/internal/fault"
@@ -43,7 +42,7 @@ type Reader struct {
 
 // place makes a deployment one of an app, which it makes or brings up to date.
 func (c *command) place(d *Deployment, a *app.App, of AppOf) error {
-	id, err := c.tx.Next(c.ctx, appSequence)
+	id, err := c.tx.Next(c.ctx, AppSequence)
 	if err != nil {
 		return err
 	}
@@ -78,9 +77,9 @@ func (c *command) placeDeployment(app int64, deployment string) error {
 	return err
 }
 
-// appSequence numbers apps and models together: APS's clients name either where an app is
+// AppSequence numbers apps and models together: APS's clients name either where an app is
 // meant, and a number means one thing only.
-const appSequence = "model"
+const AppSequence = "model"
 
 // emptyApps takes apps away that have no deployment any more.
 func (c *command) emptyApps() error {
@@ -192,6 +191,8 @@ type AppDeploymentQuery struct {
 	NameContains string // of the app, in any case
 	Newest       bool   // of each app
 	Tenant       Tenant
+	// For restricts the list to apps that that actor may see; nil means everything.
+	For *Actor
 
 	Order Order // created (the default, newest first), id, name
 	Page  Page
@@ -211,6 +212,9 @@ func (e *Engine) AppDeployments(ctx context.Context, dq AppDeploymentQuery) ([]A
 	q.equal("ad.deployment_id", dq.DeploymentID)
 	q.contains("a.name", dq.NameContains)
 	q.tenant("a.tenant_id", dq.Tenant)
+	if dq.For != nil {
+		visibleApps(q, *dq.For)
+	}
 	if dq.Newest {
 		q.Add(`ad.deployment_id = ` + newestOfApp)
 	}
@@ -223,21 +227,12 @@ func (d *AppDeployment) fields() []any {
 	return append(append(d.Deployment.fields(), d.App.fields()...), &d.App.DeploymentID, &d.Number, &d.CreatedBy)
 }
 
-// AppDeployment returns a deployment of an app by its number. Errors: NotFound.
-func (e *Engine) AppDeployment(ctx context.Context, tenantID string, number int64) (*AppDeployment, error) {
-	return e.oneAppDeployment(ctx, AppDeploymentQuery{Number: number, Tenant: ofTenant(tenantID)}, strconv.FormatInt(number, 10))
-}
-
-// AppDeploymentOf returns what a deployment is of an app. Errors: NotFound, also when it is
-// of none.
-func (e *Engine) AppDeploymentOf(ctx context.Context, tenantID, deploymentID string) (*AppDeployment, error) {
-	return e.oneAppDeployment(ctx, AppDeploymentQuery{DeploymentID: deploymentID, Tenant: ofTenant(tenantID)}, deploymentID)
-}
-
-func (e *Engine) oneAppDeployment(ctx context.Context, q AppDeploymentQuery, id string) (*AppDeployment, error) {
-	all, _, err := e.AppDeployments(ctx, q)
-	if err == nil && (len(all) == 0 || q.Number == 0 && q.DeploymentID == "") {
-		err = fault.New(fault.NotFound, "There is no deployment %q of an app.", shown(id))
+// AppDeployment returns the one deployment of an app that a query asks for by its number or
+// by the deployment's id. Errors: NotFound, also for a deployment that is of no app.
+func (e *Engine) AppDeployment(ctx context.Context, dq AppDeploymentQuery) (*AppDeployment, error) {
+	all, _, err := e.AppDeployments(ctx, dq)
+	if err == nil && (len(all) == 0 || dq.Number == 0 && dq.DeploymentID == "") {
+		err = fault.New(fault.NotFound, "There is no such deployment of an app.")
 	}
 	if err != nil {
 		return nil, err

@@ -22,7 +22,7 @@ func (w *world) deployed(a *app.App, o engine.AppOptions) (int64, *engine.Deploy
 	w.t.Helper()
 	done, err := w.e.DeployApp(context.Background(), engine.Actor{UserID: "7", Admin: true}, a, o)
 	w.must(err)
-	of, err := w.e.AppDeploymentOf(context.Background(), o.TenantID, done.Deployment.ID)
+	of, err := w.e.AppDeployment(context.Background(), engine.AppDeploymentQuery{DeploymentID: done.Deployment.ID})
 	w.must(err)
 	return of.App.ID, done
 }
@@ -85,9 +85,9 @@ func TestAppOfTheSameFiles(t *testing.T) {
 	ctx := context.Background()
 	done, err := w.e.DeployApp(ctx, admin, single("One", "p"), engine.AppOptions{})
 	w.must(err)
-	_, err = w.e.AppDeploymentOf(ctx, "", done.Deployment.ID)
+	_, err = w.e.AppDeployment(ctx, engine.AppDeploymentQuery{DeploymentID: done.Deployment.ID})
 	w.wants(fault.NotFound, err)
-	_, err = w.e.AppDeploymentOf(ctx, "", "")
+	_, err = w.e.AppDeployment(ctx, engine.AppDeploymentQuery{})
 	w.wants(fault.NotFound, err)
 	id, same := w.deployed(single("One", "p"), engine.AppOptions{SkipSame: true, Of: &engine.AppOf{}})
 	twice, _ := w.deployed(single("One", "p"), engine.AppOptions{SkipSame: true, Of: &engine.AppOf{}})
@@ -170,17 +170,17 @@ func TestAppDeployments(t *testing.T) {
 			t.Errorf("%s: %d %v, want %v", name, total, got, c.want)
 		}
 	}
-	one, err := w.e.AppDeploymentOf(ctx, "", a1.Deployment.ID)
+	one, err := w.e.AppDeployment(ctx, engine.AppDeploymentQuery{DeploymentID: a1.Deployment.ID, Tenant: here})
 	w.must(err)
 	if one.CreatedBy != "7" || one.App.Name != "Apples" || one.App.DeploymentID != a2.Deployment.ID || one.DeployedAt.IsZero() {
 		t.Errorf("%+v", one)
 	}
-	same, err := w.e.AppDeployment(ctx, "", one.Number)
+	same, err := w.e.AppDeployment(ctx, engine.AppDeploymentQuery{Number: one.Number, Tenant: here})
 	w.must(err)
 	if same.ID != a1.Deployment.ID {
 		t.Errorf("%+v", same)
 	}
-	_, err = w.e.AppDeployment(ctx, "tenant_2", one.Number)
+	_, err = w.e.AppDeployment(ctx, engine.AppDeploymentQuery{Number: one.Number, Tenant: engine.Tenant{ID: "tenant_2"}})
 	w.wants(fault.NotFound, err)
 	files, err := w.e.Files(ctx, a1.Deployment.ID)
 	w.must(err)
