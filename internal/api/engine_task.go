@@ -406,7 +406,7 @@ func (p *Processes) comments(v *visit) (any, error) {
 
 // commentsOn lists the comments on a task or on an instance.
 func (p *Processes) commentsOn(v *visit, task, instance string) (any, error) {
-	all, _, err := p.engine.Comments(v.Context(), v.actor, task, instance, engine.Page{Limit: engine.MaxPage})
+	all, _, err := p.engine.Comments(v.Context(), v.actor, engine.CommentQuery{TaskID: task, InstanceID: instance, Page: engine.Page{Limit: engine.MaxPage}})
 	list := make([]restComment, len(all))
 	for i := range all {
 		list[i] = v.comment(&all[i])

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"encoding/json"
 	"reflect"
 	"slices"
 	"strings"
@@ -124,13 +125,27 @@ func (d *describer) responses(gives any) object {
 	return all
 }
 
+// written are the schemas of types that write and read themselves.
+var written = map[reflect.Type]object{
+	reflect.TypeFor[date]():            {"type": []string{"string", "null"}, "description": "2026-01-20T22:03:05.123+0000"},
+	reflect.TypeFor[auditTime]():       {"type": []string{"string", "null"}, "description": "Wed Jan 20 22:03:05 UTC 2026"},
+	reflect.TypeFor[digits]():          {"type": []string{"integer", "string", "null"}},
+	reflect.TypeFor[person]():          {"type": []string{"integer", "string", "null"}},
+	reflect.TypeFor[json.RawMessage](): {"description": "anything"},
+}
+
+// member is a told of any type.
+type member interface{ holds() reflect.Type }
+
 // of returns the schema of a type as encoding/json writes and reads it.
 func (d *describer) of(t reflect.Type) object {
+	if known := written[t]; known != nil {
+		return known
+	}
+	if m, ok := reflect.Zero(t).Interface().(member); ok {
+		return object{"anyOf": []any{d.of(m.holds()), object{"type": "null"}}}
+	}
 	switch {
-	case t == reflect.TypeFor[date]():
-		return object{"type": []string{"string", "null"}, "description": "2026-01-20T22:03:05.123+0000"}
-	case t == reflect.TypeFor[digits]():
-		return object{"type": []string{"integer", "string", "null"}}
 	case t.Kind() == reflect.Pointer:
 		return object{"anyOf": []any{d.of(t.Elem()), object{"type": "null"}}}
 	case t.Kind() == reflect.Slice:

@@ -11,7 +11,14 @@ import (
 
 // registerTasks adds the operations on tasks themselves.
 func (a *API) registerTasks() {
+	a.process("POST tasks", a.newTask).about(taskBody{}, task{})
 	a.process("GET tasks/{taskId}", a.getTask).about(nil, task{})
+	a.process("PUT tasks/{taskId}", a.updateTask).about(taskUpdate{}, task{})
+	a.process("DELETE tasks/{taskId}", a.deleteTask)
+	a.process("GET tasks/{taskId}/audit", a.taskAudit).about(nil, taskAudit{})
+	for _, register := range []func(){a.registerTaskQueries, a.registerTaskActions, a.registerTaskLinks, a.registerTaskVariables, a.registerChecklists, a.registerComments} {
+		register()
+	}
 }
 
 // task is APS's TaskRepresentation.

@@ -62,19 +62,28 @@ func (e *Engine) subject(ctx context.Context, actor Actor, taskID, instanceID st
 	return instanceID, err
 }
 
-// Comments returns a page of the comments on a task or, when taskID is empty, on an
-// instance and its tasks, the newest first.
-func (e *Engine) Comments(ctx context.Context, actor Actor, taskID, instanceID string, p Page) ([]Comment, int, error) {
-	if _, err := e.subject(ctx, actor, taskID, instanceID); err != nil {
+// CommentQuery says which comments are meant: those on a task or, when TaskID is empty, on
+// an instance and its tasks.
+type CommentQuery struct {
+	TaskID, InstanceID string
+	OldestFirst        bool // otherwise the newest first
+	Page               Page
+}
+
+// Comments returns a page of comments on something that the actor may see and how many
+// there are.
+func (e *Engine) Comments(ctx context.Context, actor Actor, cq CommentQuery) ([]Comment, int, error) {
+	if _, err := e.subject(ctx, actor, cq.TaskID, cq.InstanceID); err != nil {
 		return nil, 0, err
 	}
 	q := &query{}
-	if taskID != "" {
-		q.Add(`task_id = ? AND task_id <> ''`, taskID)
+	if cq.TaskID != "" {
+		q.Add(`task_id = ? AND task_id <> ''`, cq.TaskID)
 	} else {
-		q.Add(`instance_id = ? AND instance_id <> ''`, instanceID)
+		q.Add(`instance_id = ? AND instance_id <> ''`, cq.InstanceID)
 	}
-	return list(ctx, e, q, commentColumns, `FROM comments`, ` ORDER BY at DESC, id DESC`, p, scanInto((*Comment).fields))
+	order := map[bool]string{true: ` ORDER BY at, id`, false: ` ORDER BY at DESC, id DESC`}[cq.OldestFirst]
+	return list(ctx, e, q, commentColumns, `FROM comments`, order, cq.Page, scanInto((*Comment).fields))
 }
 
 // Comment returns one comment on something that the actor may see. Errors: NotFound.

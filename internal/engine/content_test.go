@@ -26,11 +26,11 @@ func TestComments(t *testing.T) {
 	if first.ID == second.ID || first.Message != "<b>hello</b> ${x}" || second.InstanceID != ids["one"] || second.UserID != "gonzo" {
 		t.Errorf("%+v %+v", first, second)
 	}
-	all, n, err := w.e.Comments(ctx, kermit, "", ids["one"], engine.Page{})
+	all, n, err := w.e.Comments(ctx, kermit, engine.CommentQuery{InstanceID: ids["one"]})
 	if err != nil || n != 2 || all[0].ID != second.ID || all[1].Message != "<b>hello</b> ${x}" {
 		t.Errorf("%d %+v %v", n, all, err)
 	}
-	if all, n, err := w.e.Comments(ctx, piggy, task.ID, "", engine.Page{}); err != nil || n != 1 || all[0].ID != second.ID {
+	if all, n, err := w.e.Comments(ctx, piggy, engine.CommentQuery{TaskID: task.ID}); err != nil || n != 1 || all[0].ID != second.ID {
 		t.Errorf("%d %+v %v", n, all, err)
 	}
 	for name, err := range map[string]error{

@@ -28,6 +28,7 @@ type TaskQuery struct {
 	Owner, OwnerLike                      string
 	Unassigned, Assigned                  bool
 	Delegation                            string
+	DeleteReason, DeleteReasonLike        string
 	// Candidate asks for unassigned tasks that the actor may claim, by himself or one of
 	// his groups. One without groups means his own links alone, one without a user those
 	// groups'.
@@ -43,11 +44,12 @@ type TaskQuery struct {
 	WithoutDue               bool
 	NoSubtasks               bool
 	Suspended                *bool
+	InstanceEnded            *bool // whether the task's instance has ended
 	Tenant                   Tenant
 
 	DefinitionID, DefinitionKey, DefinitionKeyLike string
 	DefinitionKeys                                 []string
-	DefinitionName                                 string
+	DefinitionName, DefinitionNameLike             string
 	BusinessKey, BusinessKeyLike                   string
 	DeploymentID, DeploymentKey                    string
 	// AppID asks for the tasks of an app: of instances of all its deployments, and tasks of
@@ -75,8 +77,8 @@ func (e *Engine) Tasks(ctx context.Context, tq TaskQuery) ([]Task, int, error) {
 func (tq *TaskQuery) where(q *query) {
 	q.state("t.", tq.State)
 	q.equal("t.id", tq.ID, "t.execution_id", tq.ExecutionID, "t.instance_id", tq.InstanceID, "t.parent_id", tq.ParentID, "t.name", tq.Name, "t.description", tq.Description,
-		"t.key", tq.Key, "t.category", tq.Category, "t.form_key", tq.FormKey, "t.assignee", tq.Assignee, "t.owner", tq.Owner, "t.delegation", tq.Delegation, "t.definition_id", tq.DefinitionID)
-	q.like("t.name", tq.NameLike, "t.description", tq.DescriptionLike, "t.key", tq.KeyLike, "t.assignee", tq.AssigneeLike, "t.owner", tq.OwnerLike)
+		"t.key", tq.Key, "t.category", tq.Category, "t.form_key", tq.FormKey, "t.assignee", tq.Assignee, "t.owner", tq.Owner, "t.delegation", tq.Delegation, "t.definition_id", tq.DefinitionID, "t.delete_reason", tq.DeleteReason)
+	q.like("t.name", tq.NameLike, "t.description", tq.DescriptionLike, "t.key", tq.KeyLike, "t.assignee", tq.AssigneeLike, "t.owner", tq.OwnerLike, "t.delete_reason", tq.DeleteReasonLike)
 	q.contains("t.name", tq.NameContains)
 	q.among("t.instance_id", tq.InstanceIDs)
 	q.between("t.created_at", tq.Created)
@@ -144,10 +146,14 @@ func (tq *TaskQuery) process(q *query) {
 	q.when(tq.DefinitionKey, definition+`key = ?)`)
 	q.when(tq.DefinitionKeyLike, definition+`key`+likes+`)`)
 	q.when(tq.DefinitionName, definition+`name = ?)`)
+	q.when(tq.DefinitionNameLike, definition+`name`+likes+`)`)
 	q.when(tq.DeploymentID, definition+`deployment_id = ?)`)
 	q.when(tq.DeploymentKey, definition+`deployment_id IN (SELECT id FROM deployments WHERE key = ?))`)
 	if tq.AppID != 0 {
 		q.Add(`(t.definition_id IN (`+appDefinitions+`) OR t.category = ? AND t.definition_id = '')`, tq.AppID, strconv.FormatInt(tq.AppID, 10))
+	}
+	if tq.InstanceEnded != nil {
+		q.Add(`t.instance_id IN (SELECT id FROM instances WHERE ended_at IS ` + map[bool]string{true: `NOT NULL`, false: `NULL`}[*tq.InstanceEnded] + `)`)
 	}
 	q.when(tq.BusinessKey, `t.instance_id IN (SELECT id FROM instances WHERE business_key = ?)`)
 	q.when(tq.BusinessKeyLike, `t.instance_id IN (SELECT id FROM instances WHERE business_key`+likes+`)`)

@@ -15,7 +15,7 @@ type VariableQuery struct {
 	For *Actor // those of instances and tasks that the actor may see; nil means everything
 
 	InstanceID, ExecutionID, TaskID string
-	InstanceIDs                     []string
+	InstanceIDs, TaskIDs            []string
 	Name, NameLike, Type            string
 	NoTasks                         bool // without those of tasks alone
 	Instances                       bool // only those of the process itself
@@ -34,6 +34,10 @@ func (e *Engine) AllVariables(ctx context.Context, vq VariableQuery) ([]Variable
 	q.equal("v.instance_id", vq.InstanceID, "v.execution_id", vq.ExecutionID, "v.task_id", vq.TaskID, "v.name", vq.Name, "v.type", vq.Type)
 	q.like("v.name", vq.NameLike)
 	q.among("v.instance_id", vq.InstanceIDs)
+	if len(vq.TaskIDs) > 0 {
+		q.Add(`v.task_id <> ''`) // which the index is for
+	}
+	q.among("v.task_id", vq.TaskIDs)
 	for condition, on := range map[string]bool{`v.task_id = ''`: vq.NoTasks || vq.Instances, `v.execution_id = v.instance_id`: vq.Instances, `v.ended_at IS NULL`: vq.Live} {
 		if on {
 			q.Add(condition)

@@ -463,11 +463,12 @@ func (e *Engine) NewTask(ctx context.Context, actor Actor, from Task) (*Task, er
 	return &made.Task, nil
 }
 
-// DeleteTask ends a task that belongs to no process. Errors: Conflict for one that does.
+// DeleteTask ends a task that belongs to no process. Errors: Forbidden for one that does,
+// as in Activiti.
 func (e *Engine) DeleteTask(ctx context.Context, actor Actor, id, reason string) error {
 	return e.change(ctx, actor, id, toUpdate, func(c *command, t *task) error {
 		if t.x != nil {
-			return fault.New(fault.Conflict, "The task %q is part of a running process.", shown(id))
+			return fault.New(fault.Forbidden, "The task %q is part of a running process and cannot be deleted.", shown(id))
 		}
 		c.endTask(t, or(reason, "deleted"), actor.UserID)
 		return nil
@@ -476,24 +477,27 @@ func (e *Engine) DeleteTask(ctx context.Context, actor Actor, id, reason string)
 
 // AddLink says that somebody has to do with a task or an instance.
 func (e *Engine) AddLink(ctx context.Context, actor Actor, l Link) error {
-	return e.linked(ctx, actor, l, (*command).link)
+	return e.linked(ctx, actor, l, (*command).link, (*command).linkTask)
 }
 
 // RemoveLink is the inverse of AddLink.
 func (e *Engine) RemoveLink(ctx context.Context, actor Actor, l Link) error {
-	return e.linked(ctx, actor, l, (*command).unlink)
+	return e.linked(ctx, actor, l, (*command).unlink, (*command).unlinkTask)
 }
 
-func (e *Engine) linked(ctx context.Context, actor Actor, l Link, fn func(*command, Link)) error {
+func (e *Engine) linked(ctx context.Context, actor Actor, l Link, fn func(*command, Link), ofTask func(*command, *task, Link) error) error {
 	if l.Kind == "" || utf8.RuneCountInString(l.Kind) > maxName || (l.UserID == "") == (l.GroupID == "") || (l.TaskID == "") == (l.InstanceID == "") || l.DefinitionID != "" {
 		return fault.New(fault.Invalid, "A link has a kind, a user or a group, and a task or an instance.")
 	}
 	return e.do(ctx, actor, func(c *command) error {
 		if l.TaskID != "" {
-			if _, err := c.permitted(l.TaskID, toInvolve); err != nil {
+			t, err := c.permitted(l.TaskID, linkRight(l))
+			if err != nil {
 				return err
 			}
-		} else if err := c.mayInvolve(l.InstanceID); err != nil {
+			return ofTask(c, t, l)
+		}
+		if err := c.mayInvolve(l.InstanceID); err != nil {
 			return err
 		}
 		fn(c, l)

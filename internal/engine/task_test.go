@@ -112,7 +112,7 @@ func TestTaskOfItsOwn(t *testing.T) {
 	}
 	w.deploy(process(taskThenEnd))
 	w.start("p", nil)
-	w.wants(fault.Conflict, w.e.DeleteTask(ctx, kermit, w.find("work").id, ""))
+	w.wants(fault.Forbidden, w.e.DeleteTask(ctx, kermit, w.find("work").id, ""))
 }
 
 // TestVariables: each type comes back as it was, whatever its size; scopes hide and end.
