@@ -42,30 +42,37 @@ func New(db *store.DB, log *slog.Logger, now func() time.Time) *Log {
 	return &Log{db: db, log: log, now: now, writing: make(chan struct{}, tryAtOnce), room: tryBurst, at: now()}
 }
 
-// Write writes a line in the transaction of the change that it tells of. Its error
-// must undo the change.
-func (l *Log) Write(ctx context.Context, tx *store.Tx, e Event) error { return l.write(ctx, tx, e) }
-
-func (l *Log) write(ctx context.Context, q store.Querier, e Event) error {
+// Write writes a line in the transaction of the change that it tells of, beside the
+// statements that follow (see store.Tx.Later). Its error must undo the change.
+func (l *Log) Write(ctx context.Context, tx *store.Tx, e Event) error {
 	if l == nil {
 		return nil
 	}
-	id, err := uuid.NewV7()
-	if err != nil {
-		return fmt.Errorf("making an event's id: %w", err)
+	statement, err := l.line(ctx, e)
+	if err == nil {
+		err = tx.Later(ctx, statement, nil)
 	}
-	e.complete(ctx)
-	details, err := e.Details.text()
-	if err != nil {
-		return err
-	}
-	_, err = q.Exec(ctx, `INSERT INTO audit_events (at, id, event, outcome, actor, actor_name, client_id, subject, address, request, details)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`, store.Millis(l.now()), id.String(), e.Name, e.Outcome, line(e.Actor), line(e.ActorName),
-		line(e.ClientID), line(e.Subject), origin.Text(ctx), line(e.Request), details)
+	return told(e, err)
+}
+
+func told(e Event, err error) error {
 	if err != nil {
 		return fmt.Errorf("writing the audit line %s: %w", e.Name, err)
 	}
 	return nil
+}
+
+// line is the statement that writes a line.
+func (l *Log) line(ctx context.Context, e Event) (store.Statement, error) {
+	id, err := uuid.NewV7()
+	if err != nil {
+		return store.Statement{}, fmt.Errorf("making an event's id: %w", err)
+	}
+	e.complete(ctx)
+	details, err := e.Details.text()
+	return store.Statement{Query: `INSERT INTO audit_events (at, id, event, outcome, actor, actor_name, client_id, subject, address, request, details)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`, Args: []any{store.Millis(l.now()), id.String(), e.Name, e.Outcome, line(e.Actor), line(e.ActorName),
+		line(e.ClientID), line(e.Subject), origin.Text(ctx), line(e.Request), details}}, err
 }
 
 // Try writes a line about something that changed nothing. It waits a second at
@@ -94,7 +101,11 @@ func (l *Log) Try(ctx context.Context, e Event) {
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), tryWait)
 	defer cancel()
-	if err := l.write(ctx, l.db, e); err != nil {
+	statement, err := l.line(ctx, e)
+	if err == nil {
+		_, err = l.db.Exec(ctx, statement.Query, statement.Args...)
+	}
+	if err := told(e, err); err != nil {
 		l.drop(missing + 1)
 		l.log.WarnContext(ctx, "an audit line is missing", "event", e.Name, "outcome", e.Outcome, "error", err)
 	}

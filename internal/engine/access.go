@@ -80,7 +80,9 @@ func roles(actor Actor, t *Task, links []Link, startedBy string, initiatorMay bo
 }
 
 // initiatorMay reports whether a user task lets whoever started the process complete it.
-func initiatorMay(n *bpmn.Node) bool { return n != nil && n.Modeler["initiator-can-complete"] == "true" }
+func initiatorMay(n *bpmn.Node) bool {
+	return n != nil && n.Modeler["initiator-can-complete"] == "true"
+}
 
 // permitted loads an open task that the actor may do something with. Errors: NotFound
 // when he may not know of it, Forbidden when he may not do it.

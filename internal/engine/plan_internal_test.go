@@ -19,7 +19,7 @@ func TestStatementsOfJobsWalkTheirIndexes(t *testing.T) {
 	for query, index := range map[string]string{
 		dueJobs: "jobs_due",
 		`SELECT id FROM jobs WHERE ` + queueCondition(Ready) + ` AND due_at > $1 ORDER BY due_at LIMIT $2`: "jobs_due",
-		`SELECT id FROM jobs WHERE ` + queueCondition(Dead) + ` ORDER BY id LIMIT $1 OFFSET $2`:             "jobs_aside",
+		`SELECT id FROM jobs WHERE ` + queueCondition(Dead) + ` ORDER BY id LIMIT $1 OFFSET $2`:            "jobs_aside",
 	} {
 		var plan strings.Builder
 		err := db.Query(t.Context(), func(row store.Row) error {

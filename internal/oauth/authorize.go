@@ -364,10 +364,12 @@ func (s *Service) issueAnswer(ctx context.Context, v *visit) (url.Values, error)
 // answer.
 func (v *visit) finish(ctx context.Context, tx *store.Tx) error {
 	if v.id != "" {
-		n, err := tx.Exec(ctx, `DELETE FROM authorization_requests WHERE hash = $1`, hash(v.id))
-		if err == nil && n == 0 {
-			err = finished()
-		}
+		err := tx.Later(ctx, store.Statement{Query: `DELETE FROM authorization_requests WHERE hash = $1`, Args: []any{hash(v.id)}}, func(rows int64) error {
+			if rows == 0 {
+				return finished()
+			}
+			return nil
+		})
 		if err != nil {
 			return err
 		}
@@ -380,9 +382,8 @@ func (s *Service) code(ctx context.Context, v *visit, g *signIn, values url.Valu
 	secret := newSecret(codePrefix)
 	values.Set("code", secret)
 	return func(tx *store.Tx) error {
-		_, err := tx.Exec(ctx, `INSERT INTO codes (hash, grant_id, redirect_uri, code_challenge, expires_at) VALUES ($1, $2, $3, $4, $5)`,
-			hash(secret), g.id, v.request.SentURI, v.request.Challenge, store.Millis(now.Add(s.cfg.CodeTTL)))
-		return err
+		return tx.Later(ctx, store.Statement{Query: `INSERT INTO codes (hash, grant_id, redirect_uri, code_challenge, expires_at) VALUES ($1, $2, $3, $4, $5)`,
+			Args: []any{hash(secret), g.id, v.request.SentURI, v.request.Challenge, store.Millis(now.Add(s.cfg.CodeTTL))}}, nil)
 	}
 }
 

@@ -83,15 +83,14 @@ func newSignIn(c *Client, user *identity.User, kind string, scope []string, now 
 	return &signIn{id: id.String(), clientID: c.ID, userID: user.ID, user: user, kind: kind, scope: scope, authTime: now, created: now}, nil
 }
 
-func (g *signIn) insert(ctx context.Context, q store.Querier) error {
+func (g *signIn) insert(ctx context.Context, tx *store.Tx) error {
 	text, err := textOfJSON(g.context)
 	if err != nil {
 		return err
 	}
-	_, err = q.Exec(ctx, `INSERT INTO grants (id, client_id, user_id, kind, scope, nonce, session_id, context, auth_at, created_at)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`, g.id, g.clientID, g.userID, g.kind, strings.Join(g.scope, " "), g.nonce,
-		g.session, text, store.Millis(g.authTime), store.Millis(g.created))
-	return err
+	return tx.Later(ctx, store.Statement{Query: `INSERT INTO grants (id, client_id, user_id, kind, scope, nonce, session_id, context, auth_at, created_at)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`, Args: []any{g.id, g.clientID, g.userID, g.kind, strings.Join(g.scope, " "), g.nonce,
+		g.session, text, store.Millis(g.authTime), store.Millis(g.created)}}, nil)
 }
 
 // issue is a set of tokens made in memory; insert makes it real.
@@ -213,35 +212,40 @@ func (i *issue) insert(ctx context.Context, tx *store.Tx) error {
 			return err
 		}
 	}
-	return i.insertTokens(ctx, tx)
-}
-
-// insertTokens is insert without the line.
-func (i *issue) insertTokens(ctx context.Context, q store.Querier) error {
-	var grantID, userID any
-	if i.grant != nil {
-		grantID, userID = i.grant.id, i.grant.userID
-	}
-	text, err := textOfJSON(i.extras)
+	access, err := i.accessStatement()
 	if err != nil {
 		return err
 	}
-	n, err := q.Exec(ctx, `INSERT INTO access_tokens (hash, grant_id, client_id, user_id, scope, extras, issued_at, expires_at, client_birth)
-		SELECT $1, $2, id, $4, $5, $6, $7, $8, birth FROM clients WHERE id = $3 AND version = $9`,
-		hash(i.answer.AccessToken), grantID, i.client.ID, userID, i.answer.Scope, text, store.Millis(i.issued), store.Millis(i.expires), i.client.version)
-	if err == nil && n == 0 {
-		err = errChanged
-	}
-	if err != nil || i.refresh.IsZero() {
+	if err := tx.Later(ctx, access, stillThere); err != nil || i.refresh.IsZero() {
 		return err
 	}
 	bond, err := i.refreshBond()
 	if err != nil {
 		return err
 	}
-	_, err = q.Exec(ctx, `INSERT INTO refresh_tokens (hash, grant_id, bound, issued_at, expires_at) VALUES ($1, $2, $3, $4, $5)`,
-		hash(i.answer.RefreshToken), i.grant.id, bond, store.Millis(i.issued), store.Millis(i.refresh))
-	return err
+	return tx.Later(ctx, store.Statement{Query: `INSERT INTO refresh_tokens (hash, grant_id, bound, issued_at, expires_at) VALUES ($1, $2, $3, $4, $5)`,
+		Args: []any{hash(i.answer.RefreshToken), i.grant.id, bond, store.Millis(i.issued), store.Millis(i.refresh)}}, nil)
+}
+
+// accessStatement keeps the access token's hash, if the client is what it was made for:
+// otherwise no row comes.
+func (i *issue) accessStatement() (store.Statement, error) {
+	var grantID, userID any
+	if i.grant != nil {
+		grantID, userID = i.grant.id, i.grant.userID
+	}
+	text, err := textOfJSON(i.extras)
+	return store.Statement{Query: `INSERT INTO access_tokens (hash, grant_id, client_id, user_id, scope, extras, issued_at, expires_at, client_birth)
+		SELECT $1, $2, id, $4, $5, $6, $7, $8, birth FROM clients WHERE id = $3 AND version = $9`,
+		Args: []any{hash(i.answer.AccessToken), grantID, i.client.ID, userID, i.answer.Scope, text, store.Millis(i.issued), store.Millis(i.expires), i.client.version}}, err
+}
+
+// stillThere gives errChanged when no row came, since the client is not what it was.
+func stillThere(rows int64) error {
+	if rows == 0 {
+		return errChanged
+	}
+	return nil
 }
 
 // accessToken makes the token in the client's format.

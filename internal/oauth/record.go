@@ -46,8 +46,16 @@ func (i *issue) event() audit.Event {
 // commit keeps tokens that nothing else has to be kept with: by one statement when
 // the record does not tell of them.
 func (s *Service) commit(ctx context.Context, i *issue) error {
-	if i.record == nil {
-		return i.insertTokens(ctx, s.db.Sharing())
+	if i.record == nil && i.refresh.IsZero() {
+		access, err := i.accessStatement()
+		if err != nil {
+			return err
+		}
+		rows, err := s.db.Share(ctx, access.Query, access.Args...)
+		if err != nil {
+			return err
+		}
+		return stillThere(rows)
 	}
 	return s.db.Write(ctx, func(tx *store.Tx) error { return i.insert(ctx, tx) })
 }

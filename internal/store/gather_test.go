@@ -15,7 +15,8 @@ import (
 )
 
 func share(db *store.DB, name string) error {
-	return insert(context.Background(), db.Sharing(), name)
+	_, err := db.Share(context.Background(), `INSERT INTO sequences (name, value) VALUES ($1, 1)`, name)
+	return err
 }
 
 // Statements that share a commit, and reads that are sent together, do not share their

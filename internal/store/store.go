@@ -75,6 +75,13 @@ type Tx struct {
 	after  *[]func()                                                   // nil in a reading one
 	batch  func(ctx context.Context, all []Statement) ([]int64, error) // nil: one after the other
 	counts *atomic.Int64
+	later  []later
+}
+
+// later is a statement that waits to travel with others.
+type later struct {
+	Statement
+	check func(changed int64) error
 }
 
 // Statement is a writing statement with its arguments.
@@ -83,10 +90,69 @@ type Statement struct {
 	Args  []any
 }
 
+// Later has a writing statement run before the transaction's next other statement or its
+// commit: on PostgreSQL those that wait travel together, on SQLite it runs at once. check,
+// when not nil, gets how many rows it changed; an error of either ends the transaction,
+// and may come from a later call or from Write.
+func (tx *Tx) Later(ctx context.Context, s Statement, check func(changed int64) error) error {
+	tx.later = append(tx.later, later{s, check})
+	if tx.batch == nil {
+		return tx.flush(ctx)
+	}
+	return nil
+}
+
+// flush runs what waits.
+func (tx *Tx) flush(ctx context.Context) error {
+	if len(tx.later) == 0 {
+		return nil
+	}
+	waiting := tx.later
+	tx.later = nil
+	all := make([]Statement, len(waiting))
+	for i, w := range waiting {
+		all[i] = w.Statement
+	}
+	changed, err := tx.Batch(ctx, all)
+	for i, w := range waiting {
+		if err == nil && w.check != nil {
+			err = w.check(changed[i])
+		}
+	}
+	return err
+}
+
+// Exec runs one writing statement after those that wait, as Query and QueryRow do.
+func (tx *Tx) Exec(ctx context.Context, query string, args ...any) (int64, error) {
+	if err := tx.flush(ctx); err != nil {
+		return 0, err
+	}
+	return tx.Querier.Exec(ctx, query, args...)
+}
+
+// Query reads rows.
+func (tx *Tx) Query(ctx context.Context, scan func(Row) error, query string, args ...any) error {
+	if err := tx.flush(ctx); err != nil {
+		return err
+	}
+	return tx.Querier.Query(ctx, scan, query, args...)
+}
+
+// QueryRow reads one row.
+func (tx *Tx) QueryRow(ctx context.Context, dest []any, query string, args ...any) error {
+	if err := tx.flush(ctx); err != nil {
+		return err
+	}
+	return tx.Querier.QueryRow(ctx, dest, query, args...)
+}
+
 // Batch runs writing statements in their order and returns how many rows each of them
 // changed. On PostgreSQL they travel together, which costs one round trip instead of
 // one each. After an error the transaction is of no use.
 func (tx *Tx) Batch(ctx context.Context, all []Statement) ([]int64, error) {
+	if err := tx.flush(ctx); err != nil {
+		return nil, err
+	}
 	if tx.batch != nil {
 		tx.counts.Add(int64(len(all)))
 		return tx.batch(ctx, all)
@@ -202,7 +268,11 @@ func (db *DB) Write(ctx context.Context, fn func(*Tx) error) error {
 	var after []func()
 	err := db.write(ctx, func(tx *Tx) error {
 		after = after[:0]
-		return fn(&Tx{Querier: counted{tx.Querier, &db.statements}, after: &after, batch: tx.batch, counts: &db.statements})
+		ours := &Tx{Querier: counted{tx.Querier, &db.statements}, after: &after, batch: tx.batch, counts: &db.statements}
+		if err := fn(ours); err != nil {
+			return err
+		}
+		return ours.flush(ctx)
 	})
 	if err != nil {
 		return db.told(err)
@@ -231,15 +301,6 @@ func (db *DB) Share(ctx context.Context, query string, args ...any) (int64, erro
 	db.statements.Add(1)
 	n, err := db.share(ctx, query, args...)
 	return n, db.told(err)
-}
-
-// Sharing is db with Share as its Exec.
-func (db *DB) Sharing() Querier { return sharing{db} }
-
-type sharing struct{ *DB }
-
-func (s sharing) Exec(ctx context.Context, query string, args ...any) (int64, error) {
-	return s.Share(ctx, query, args...)
 }
 
 // Query runs one reading statement.

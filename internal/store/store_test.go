@@ -76,6 +76,46 @@ func TestAfterCommit(t *testing.T) {
 }
 
 // Statements that travel together are told apart, and leave nothing when one fails.
+// Statements that may wait are seen by the next one, and undone with their transaction:
+// by their own failure, by the check of one of them, by the failure of what follows.
+func TestLater(t *testing.T) {
+	t.Parallel()
+	db := storetest.Open(t)
+	boom := errors.New("boom")
+	add := func(tx *store.Tx, name string, check func(int64) error) error {
+		return tx.Later(t.Context(), store.Statement{Query: `INSERT INTO sequences (name, value) SELECT CAST($1 AS TEXT), 1 WHERE CAST($1 AS TEXT) <> ''`, Args: []any{name}}, check)
+	}
+	var rows []int64
+	note := func(n int64) error { rows = append(rows, n); return nil }
+	err := db.Write(t.Context(), func(tx *store.Tx) error {
+		if err := errors.Join(add(tx, "a", note), add(tx, "", note)); err != nil {
+			return err
+		}
+		n := 0
+		if err := tx.QueryRow(t.Context(), []any{&n}, `SELECT COUNT(*) FROM sequences`); err != nil || n != 1 {
+			return fmt.Errorf("%d rows were seen: %w", n, err)
+		}
+		return add(tx, "b", note)
+	})
+	if err != nil || !slices.Equal(rows, []int64{1, 0, 1}) || count(t, db) != 2 {
+		t.Errorf("%v, rows %v, %d in all", err, rows, count(t, db))
+	}
+	for name, fn := range map[string]func(tx *store.Tx) error{
+		"its check": func(tx *store.Tx) error {
+			return errors.Join(add(tx, "c", nil), add(tx, "d", func(int64) error { return boom }), add(tx, "e", nil))
+		},
+		"what follows": func(tx *store.Tx) error { return errors.Join(add(tx, "c", nil), boom) },
+	} {
+		if err := db.Write(t.Context(), fn); !errors.Is(err, boom) || count(t, db) != 2 {
+			t.Errorf("%s: %v, %d rows", name, err, count(t, db))
+		}
+	}
+	err = db.Write(t.Context(), func(tx *store.Tx) error { return errors.Join(add(tx, "c", nil), add(tx, "a", nil)) })
+	if !fault.Is(err, fault.Conflict) || count(t, db) != 2 {
+		t.Errorf("a key that is taken: %v, %d rows", err, count(t, db))
+	}
+}
+
 func TestBatch(t *testing.T) {
 	t.Parallel()
 	db := storetest.Open(t)
