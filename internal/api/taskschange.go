@@ -65,13 +65,13 @@ func (a *API) makeTask(v *visit, body *taskBody) (any, error) {
 
 // told is a member that tells apart what is absent and what is null.
 type told[T any] struct {
-	there bool
-	value T // the zero value for null
+	there, null bool
+	value       T // the zero value for null
 }
 
 // UnmarshalJSON is called for null too, and not for what is absent.
 func (m *told[T]) UnmarshalJSON(text []byte) error {
-	m.there = true
+	m.there, m.null = true, string(text) == "null"
 	return json.Unmarshal(text, &m.value)
 }
 
@@ -114,7 +114,7 @@ func (b *taskUpdate) change() engine.TaskChange {
 	if c.Name != nil && *c.Name == "" {
 		c.Name = nil
 	}
-	if !b.Priority.there {
+	if !b.Priority.there || b.Priority.null {
 		c.Priority = nil
 	}
 	if due := b.DueDate.unless(b.DueDateSet); due != nil {
