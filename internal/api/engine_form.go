@@ -76,7 +76,7 @@ func (p *Processes) formData(v *visit) (any, error) {
 	if task != "" {
 		d, err = p.engine.TaskForm(v.Context(), v.actor, task)
 	} else {
-		d, err = p.engine.StartForm(v.Context(), definition)
+		d, err = p.engine.StartForm(v.Context(), v.actor, definition)
 	}
 	if err != nil {
 		return nil, err
@@ -103,9 +103,6 @@ func (p *Processes) submitForm(v *visit) (any, error) {
 		given[q.ID] = orEmpty(q.Value)
 	}
 	o := engine.StartOptions{DefinitionID: body.ProcessDefinitionID, BusinessKey: body.BusinessKey}
-	if err := p.mayStart(v, o); err != nil {
-		return nil, err
-	}
 	i, err := p.engine.SubmitProperties(v.Context(), v.actor, body.TaskID, o, given)
 	if err != nil {
 		return nil, err

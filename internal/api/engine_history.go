@@ -82,7 +82,7 @@ func (p *Processes) historicInstance(v *visit) (any, error) {
 }
 
 func (p *Processes) deleteHistory(v *visit) (any, error) {
-	return gone{}, p.engine.DeleteHistory(v.Context(), v.PathValue("id"))
+	return gone{}, p.engine.DeleteHistory(v.Context(), v.actor, v.PathValue("id"))
 }
 
 func (p *Processes) instanceComments(v *visit) (any, error) {

@@ -66,7 +66,7 @@ func (p *Processes) listJobs(v *visit, queue string) (any, error) {
 		return nil, err
 	}
 	r := &reader{words: w}
-	q := engine.JobQuery{Queue: queue, ID: w.text("id"), InstanceID: w.text("processInstanceId"), ExecutionID: w.text("executionId"), DefinitionID: w.text("processDefinitionId"), RetriesLeft: r.is("withRetriesLeft"),
+	q := engine.JobQuery{For: v.seen(), Queue: queue, ID: w.text("id"), InstanceID: w.text("processInstanceId"), ExecutionID: w.text("executionId"), DefinitionID: w.text("processDefinitionId"), RetriesLeft: r.is("withRetriesLeft"),
 		Executable: r.is("executable"), Timers: r.is("timersOnly"), NoTimers: r.is("messagesOnly"), Failed: r.is("withException"), Message: w.text("exceptionMessage"),
 		Due: r.between("dueAfter", "dueBefore"), Tenant: r.tenant(), Page: l.page()}
 	if q.Timers && q.NoTimers {
@@ -83,7 +83,7 @@ func (p *Processes) listJobs(v *visit, queue string) (any, error) {
 // found returns the job that the path names, when it is in that queue.
 func (p *Processes) found(v *visit, queue string) (*engine.Job, error) {
 	id := v.PathValue("id")
-	all, _, err := p.engine.Jobs(v.Context(), engine.JobQuery{ID: id, Queue: queue})
+	all, _, err := p.engine.Jobs(v.Context(), engine.JobQuery{For: v.seen(), ID: id, Queue: queue})
 	if err == nil && len(all) == 0 {
 		err = fault.New(fault.NotFound, "Could not find a job with id %q.", id)
 	}
@@ -113,9 +113,9 @@ func (p *Processes) actOnJob(v *visit, queue string) (any, error) {
 	}
 	switch {
 	case body.Action == "execute":
-		err = p.engine.ExecuteJob(v.Context(), j.ID)
+		err = p.engine.ExecuteJob(v.Context(), v.actor, j.ID)
 	case body.Action == "move" && (queue == engine.Dead || queue == engine.Timer):
-		err = p.engine.MoveJob(v.Context(), j.ID)
+		err = p.engine.MoveJob(v.Context(), v.actor, j.ID)
 	default:
 		err = fault.New(fault.Invalid, "Invalid action: %q.", body.Action)
 	}
@@ -127,7 +127,7 @@ func (p *Processes) deleteJob(v *visit, queue string) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return gone{}, p.engine.DeleteJob(v.Context(), j.ID)
+	return gone{}, p.engine.DeleteJob(v.Context(), v.actor, j.ID)
 }
 
 func (p *Processes) jobTrace(v *visit, queue string) (any, error) {

@@ -50,7 +50,7 @@ func (p *Processes) listDeployments(v *visit) (any, error) {
 		return nil, err
 	}
 	r := reader{words: w}
-	q := engine.DeploymentQuery{Name: w.text("name"), NameLike: w.text("nameLike"), Category: w.text("category"), NotCategory: w.text("categoryNotEquals"), Key: w.text("key"), Tenant: r.tenant(), Page: l.page()}
+	q := engine.DeploymentQuery{For: v.seen(), Name: w.text("name"), NameLike: w.text("nameLike"), Category: w.text("category"), NotCategory: w.text("categoryNotEquals"), Key: w.text("key"), Tenant: r.tenant(), Page: l.page()}
 	if q.Order, err = l.sorted(map[string]string{"id": "id", "name": "name", "deployTime": "deployed", "tenantId": "tenant"}, "id"); err != nil || r.err != nil {
 		return nil, errors.Join(err, r.err)
 	}
@@ -131,7 +131,7 @@ func unread(err error) error {
 }
 
 func (p *Processes) deployment(v *visit) (any, error) {
-	d, err := p.engine.Deployment(v.Context(), v.PathValue("id"))
+	d, err := p.engine.Deployment(v.Context(), v.actor, v.PathValue("id"))
 	if err != nil {
 		return nil, err
 	}
@@ -178,7 +178,7 @@ func mediaOf(name string) string {
 }
 
 func (p *Processes) resources(v *visit) (any, error) {
-	names, err := p.engine.ResourceNames(v.Context(), v.PathValue("id"))
+	names, err := p.engine.ResourceNames(v.Context(), v.actor, v.PathValue("id"))
 	list := make([]restResource, len(names))
 	for i, name := range names {
 		list[i] = v.resource(v.PathValue("id"), name)
@@ -187,14 +187,14 @@ func (p *Processes) resources(v *visit) (any, error) {
 }
 
 func (p *Processes) resource(v *visit) (any, error) {
-	if _, err := p.engine.Resource(v.Context(), v.PathValue("id"), v.PathValue("name")); err != nil {
+	if _, err := p.engine.Resource(v.Context(), v.actor, v.PathValue("id"), v.PathValue("name")); err != nil {
 		return nil, err
 	}
 	return v.resource(v.PathValue("id"), v.PathValue("name")), nil
 }
 
 func (p *Processes) resourceData(v *visit) (any, error) {
-	data, err := p.engine.Resource(v.Context(), v.PathValue("id"), v.PathValue("name"))
+	data, err := p.engine.Resource(v.Context(), v.actor, v.PathValue("id"), v.PathValue("name"))
 	return bytesOf(path.Base(v.PathValue("name")), mediaOf(v.PathValue("name")), data), err
 }
 
@@ -235,7 +235,7 @@ func (p *Processes) listDefinitions(v *visit) (any, error) {
 		return nil, err
 	}
 	r := reader{words: w}
-	q := engine.DefinitionQuery{Key: w.text("key"), KeyLike: w.text("keyLike"), Name: w.text("name"), NameLike: w.text("nameLike"), Category: w.text("category"), CategoryLike: w.text("categoryLike"),
+	q := engine.DefinitionQuery{For: v.seen(), Key: w.text("key"), KeyLike: w.text("keyLike"), Name: w.text("name"), NameLike: w.text("nameLike"), Category: w.text("category"), CategoryLike: w.text("categoryLike"),
 		NotCategory: w.text("categoryNotEquals"), Resource: w.text("resourceName"), ResourceLike: w.text("resourceNameLike"), DeploymentID: w.text("deploymentId"), Latest: r.is("latest"),
 		Suspended: r.truth("suspended"), Tenant: r.tenant(), Page: l.page()}
 	if n := r.number("version"); n != nil {
@@ -245,7 +245,7 @@ func (p *Processes) listDefinitions(v *visit) (any, error) {
 		if user != v.actor.UserID && !v.actor.Admin {
 			return nil, fault.New(fault.Forbidden, "Only an administrator may ask for another user.")
 		}
-		q.StartableBy = &engine.Actor{UserID: user}
+		q.StartableBy = &engine.Actor{UserID: user, TenantID: v.actor.TenantID, AllTenants: v.actor.AllTenants}
 		if user == v.actor.UserID {
 			q.StartableBy.Groups = v.actor.Groups
 		}
@@ -259,7 +259,7 @@ func (p *Processes) listDefinitions(v *visit) (any, error) {
 }
 
 func (p *Processes) definition(v *visit) (any, error) {
-	d, err := p.engine.Definition(v.Context(), v.PathValue("id"))
+	d, err := p.engine.Definition(v.Context(), v.actor, v.PathValue("id"))
 	if err != nil {
 		return nil, err
 	}
@@ -280,7 +280,7 @@ func (p *Processes) changeDefinition(v *visit) (any, error) {
 		return nil, fault.New(fault.Invalid, "Invalid action: %q.", body.Action)
 	}
 	id, on := v.PathValue("id"), body.Action == "suspend"
-	if err := p.engine.SuspendDefinition(v.Context(), id, on); err != nil {
+	if err := p.engine.SuspendDefinition(v.Context(), v.actor, id, on); err != nil {
 		return nil, err
 	}
 	if body.IncludeProcessInstances {
@@ -296,7 +296,7 @@ func (p *Processes) changeDefinition(v *visit) (any, error) {
 func (p *Processes) changeInstances(v *visit, definition string, on bool) error {
 	other := !on
 	for {
-		all, _, err := p.engine.Instances(v.Context(), engine.InstanceQuery{DefinitionID: definition, Suspended: &other, Page: engine.Page{Limit: engine.MaxPage}})
+		all, _, err := p.engine.Instances(v.Context(), engine.InstanceQuery{For: v.seen(), DefinitionID: definition, Suspended: &other, Page: engine.Page{Limit: engine.MaxPage}})
 		if err != nil || len(all) == 0 {
 			return err
 		}
@@ -317,21 +317,21 @@ func (p *Processes) changeInstances(v *visit, definition string, on bool) error 
 }
 
 func (p *Processes) definitionData(v *visit) (any, error) {
-	d, err := p.engine.Definition(v.Context(), v.PathValue("id"))
+	d, err := p.engine.Definition(v.Context(), v.actor, v.PathValue("id"))
 	if err != nil {
 		return nil, err
 	}
-	data, err := p.engine.Resource(v.Context(), d.DeploymentID, d.Resource)
+	data, err := p.engine.Resource(v.Context(), v.actor, d.DeploymentID, d.Resource)
 	return bytesOf(path.Base(d.Resource), mediaOf(d.Resource), data), err
 }
 
 func (p *Processes) definitionImage(v *visit) (any, error) {
-	svg, err := p.engine.DefinitionDiagram(v.Context(), v.PathValue("id"))
+	svg, err := p.engine.DefinitionDiagram(v.Context(), v.actor, v.PathValue("id"))
 	return file{kind: "image/svg+xml", bytes: svg}, err
 }
 
 func (p *Processes) definitionLinks(v *visit) (any, error) {
-	if _, err := p.engine.Definition(v.Context(), v.PathValue("id")); err != nil {
+	if _, err := p.engine.Definition(v.Context(), v.actor, v.PathValue("id")); err != nil {
 		return nil, err
 	}
 	links, err := p.engine.Links(v.Context(), "", "", v.PathValue("id"))

@@ -197,8 +197,18 @@ func TestRuntime(t *testing.T) {
 			if method == "PUT" {
 				body = map[string]any{"action": "suspend", "priority": 1}
 			}
+			if strings.HasPrefix(path, "runtime/executions") {
+				body = map[string]any{"action": "trigger"}
+			}
 		}
-		engineRefused(t, op+" by another", w.own(t, other, method, path, body), 403)
+		status := 403
+		if strings.Contains(path, "process-instances/"+id) || strings.Contains(path, "executions/"+id) {
+			status = 404 // he does not even know of it
+		}
+		if op == "PUT runtime/process-instances/"+id || op == "DELETE history/historic-process-instances/"+id {
+			status = 403 // of nobody but administrators
+		}
+		engineRefused(t, op+" by another", w.own(t, other, method, path, body), status)
 	}
 
 	if a := w.own(t, w.user, "POST", at+"/comments", map[string]any{"message": "<b>hi</b>"}); a.Status != 201 || a.Text("message") != "<b>hi</b>" || a.Text("author") != "1001" {

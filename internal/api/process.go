@@ -16,12 +16,7 @@ type visit struct {
 }
 
 // tenant is the caller's as the engine names it: empty for the default one.
-func (v *visit) tenant() string {
-	if v.user.TenantID <= 1 {
-		return ""
-	}
-	return "tenant_" + strconv.FormatInt(v.user.TenantID, 10)
-}
+func (v *visit) tenant() string { return v.actor.TenantID }
 
 // ofTenant asks for what belongs to the caller's tenant.
 func (v *visit) ofTenant() engine.Tenant {
@@ -36,14 +31,24 @@ func newVisit(r *http.Request, users *identity.Service) (*visit, error) {
 	return v, err
 }
 
-// actorOf is a user as the engine knows him: by number, and his groups by number and name.
+// actorOf is a user as the engine knows him: by number, his groups by number and name, his
+// tenant by its name. An administrator of no tenant administers all.
 func actorOf(ctx context.Context, users *identity.Service, u *identity.User) (engine.Actor, error) {
-	a := engine.Actor{UserID: strconv.FormatInt(u.ID, 10), Admin: u.Admin}
+	a := engine.Actor{UserID: strconv.FormatInt(u.ID, 10), Admin: u.Admin, TenantID: tenantName(u.TenantID), AllTenants: u.Admin && u.TenantID == 0}
 	groups, _, err := users.Groups(ctx, identity.GroupQuery{UserID: u.ID, Status: identity.Active, Limit: identity.MaxPage})
 	for _, g := range groups {
 		a.Groups = append(a.Groups, strconv.FormatInt(g.ID, 10), g.Name)
 	}
 	return a, err
+}
+
+// tenantName is how the engine's rows name a tenant: not at all the default one, to which
+// belongs whoever belongs to none.
+func tenantName(id int64) string {
+	if id <= 1 {
+		return ""
+	}
+	return "tenant_" + strconv.FormatInt(id, 10)
 }
 
 // process registers an operation on processes, tasks or forms, which the engine carries

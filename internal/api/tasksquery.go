@@ -102,6 +102,9 @@ func (a *API) tasksOf(v *visit, body *taskQuery, definitionKey string) (any, err
 	if err := assign(v, &q, body.Assignment); err != nil {
 		return nil, err
 	}
+	if !v.actor.AllTenants { // groups of two tenants may have one name
+		q.Tenant = v.ofTenant()
+	}
 	return a.taskPage(v, q, body.paging, body.included)
 }
 

@@ -183,7 +183,7 @@ func TestCallIsRepeatedWithItsKey(t *testing.T) {
 		t.Errorf("message %q, log %q", message, w.log)
 	}
 	status = http.StatusOK
-	w.must(w.e.MoveJob(context.Background(), id))
+	w.must(w.e.MoveJob(context.Background(), engine.Actor{Admin: true}, id))
 	_, err := w.e.RunDue(context.Background())
 	w.must(err)
 	if w.task() != "wait" || len(s.asked) != 2 {

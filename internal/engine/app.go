@@ -148,6 +148,7 @@ func (e *Engine) Apps(ctx context.Context, aq AppQuery) ([]App, int, error) {
 
 // visibleApps adds the condition that an actor may see an app a.
 func visibleApps(q *query, a Actor) {
+	a.seen(q, "a.tenant_id")
 	if a.Admin {
 		return
 	}

@@ -20,7 +20,7 @@ func single(name, key string) *app.App {
 // deployed deploys an app and returns its number.
 func (w *world) deployed(a *app.App, o engine.AppOptions) (int64, *engine.Deployed) {
 	w.t.Helper()
-	done, err := w.e.DeployApp(context.Background(), engine.Actor{UserID: "7", Admin: true}, a, o)
+	done, err := w.e.DeployApp(context.Background(), engine.Actor{UserID: "7", Admin: true, AllTenants: true}, a, o)
 	w.must(err)
 	of, err := w.e.AppDeployment(context.Background(), engine.AppDeploymentQuery{DeploymentID: done.Deployment.ID})
 	w.must(err)

@@ -202,7 +202,7 @@ func (e *Engine) Attachment(ctx context.Context, actor Actor, id int64) (*Attach
 	if errors.Is(err, store.ErrNoRow) {
 		return nil, fault.New(fault.NotFound, "There is no content %d.", id)
 	}
-	if err != nil || actor.Admin || a.UserID == actor.UserID && actor.UserID != "" {
+	if err != nil || actor.Admin && actor.AllTenants || a.UserID == actor.UserID && actor.UserID != "" {
 		return a, err
 	}
 	if a.TaskID == "" && a.InstanceID == "" {

@@ -152,7 +152,7 @@ type world struct {
 	last string
 }
 
-var admin = engine.Actor{UserID: "", Admin: true}
+var admin = engine.Actor{UserID: "", Admin: true, AllTenants: true}
 
 func newWorld(t *testing.T, cfg engine.Config) *world {
 	t.Helper()

@@ -34,13 +34,14 @@ func TestComments(t *testing.T) {
 		t.Errorf("%d %+v %v", n, all, err)
 	}
 	for name, err := range map[string]error{
-		"reading": second2(w.e.Comment(ctx, fozzie, first.ID)), "writing": second2(w.e.AddComment(ctx, fozzie, task.ID, "", "x")),
+		"writing":  second2(w.e.AddComment(ctx, fozzie, task.ID, "", "x")),
 		"deleting": w.e.DeleteComment(ctx, kermit, second.ID), "a stranger deleting": w.e.DeleteComment(ctx, fozzie, second.ID),
 	} {
 		if !fault.Is(err, fault.Forbidden) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
+	w.wants(fault.NotFound, second2(w.e.Comment(ctx, fozzie, first.ID)))
 	for name, message := range map[string]string{"empty": " \n", "long": strings.Repeat("x", 4001), "nul": "a\x00b", "not UTF-8": "\xff"} {
 		if _, err := w.e.AddComment(ctx, kermit, task.ID, "", message); !fault.Is(err, fault.Invalid) {
 			t.Errorf("%s: %v", name, err)

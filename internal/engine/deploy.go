@@ -24,9 +24,13 @@ type Deployed struct {
 
 // Deploy stores resources and makes a definition of each executable process in them.
 // Earlier versions of the same key stop starting by timer, message or signal. Errors:
-// Invalid when a file is no process, with all that is wrong.
+// Invalid when a file is no process, with all that is wrong; Forbidden for another tenant.
 func (e *Engine) Deploy(ctx context.Context, actor Actor, d Deployment) (*Deployed, error) {
 	if err := d.check(); err != nil {
+		return nil, err
+	}
+	var err error
+	if d.TenantID, err = actor.mayDeploy(d.TenantID); err != nil {
 		return nil, err
 	}
 	parsed, err := d.parse()

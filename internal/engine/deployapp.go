@@ -18,7 +18,7 @@ type AppOptions struct {
 	Name     string // empty: the app's
 	Category string
 	Key      string // by which the app's definitions are found; may be empty
-	TenantID string
+	TenantID string // empty: that of who deploys it
 	// SkipSame gives the newest deployment of that name when it has the same files,
 	// instead of new versions of the same.
 	SkipSame bool
@@ -35,6 +35,10 @@ func (e *Engine) DeployApp(ctx context.Context, actor Actor, a *app.App, o AppOp
 		d.Resources = append(d.Resources, Resource(f))
 	}
 	if err := d.check(); err != nil {
+		return nil, err
+	}
+	var err error
+	if d.TenantID, err = actor.mayDeploy(d.TenantID); err != nil {
 		return nil, err
 	}
 	tables, wrong := d.decisionFiles()

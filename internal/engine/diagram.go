@@ -7,8 +7,11 @@ import (
 	"github.com/sluicehq/sluice/internal/store"
 )
 
-// DefinitionDiagram draws a definition as SVG.
-func (e *Engine) DefinitionDiagram(ctx context.Context, id string) ([]byte, error) {
+// DefinitionDiagram draws a definition of the actor's tenant as SVG. Errors: NotFound.
+func (e *Engine) DefinitionDiagram(ctx context.Context, actor Actor, id string) ([]byte, error) {
+	if _, err := e.Definition(ctx, actor, id); err != nil {
+		return nil, err
+	}
 	def, err := e.definition(ctx, e.db, id)
 	if err != nil {
 		return nil, err

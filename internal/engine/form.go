@@ -44,13 +44,16 @@ type Property struct {
 const maxDraft = 4 << 20
 
 // StartForm returns the form by which a definition is started; one without JSON and
-// properties when it has none. Errors: NotFound.
-func (e *Engine) StartForm(ctx context.Context, definitionID string) (*FormData, error) {
+// properties when it has none. Errors: NotFound; Forbidden when the actor may not start it.
+func (e *Engine) StartForm(ctx context.Context, actor Actor, definitionID string) (*FormData, error) {
 	var data *FormData
 	err := e.db.Read(ctx, func(tx *store.Tx) error {
-		c := &command{e: e, ctx: ctx, tx: tx, now: e.now()}
+		c := &command{e: e, ctx: ctx, tx: tx, actor: actor, now: e.now()}
 		def, err := e.definition(ctx, tx, definitionID)
 		if err != nil {
+			return err
+		}
+		if err := c.mayStart(&def.Definition); err != nil {
 			return err
 		}
 		data, err = c.startForm(def)

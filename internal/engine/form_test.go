@@ -17,7 +17,7 @@ func TestForms(t *testing.T) {
 	done, err := w.e.DeployApp(ctx, admin, visit(t), engine.AppOptions{})
 	w.must(err)
 	def := done.Definitions[0].ID
-	start, err := w.e.StartForm(ctx, def)
+	start, err := w.e.StartForm(ctx, admin, def)
 	w.must(err)
 	if start.Key != "8" || start.Name != "Patient" || start.Form.Field("patient") == nil || start.Version != 1 {
 		t.Errorf("%+v", start)

@@ -14,7 +14,7 @@ import (
 // its value. Errors: Invalid with every problem.
 func (e *Engine) SubmitProperties(ctx context.Context, actor Actor, taskID string, start StartOptions, values map[string]string) (*Instance, error) {
 	if taskID == "" {
-		data, err := e.StartForm(ctx, start.DefinitionID)
+		data, err := e.StartForm(ctx, actor, start.DefinitionID)
 		if err != nil {
 			return nil, err
 		}

@@ -16,14 +16,15 @@ type StartOptions struct {
 	DefinitionID string
 	Key          string // the newest version is started
 	Message      string // whose start event is used
-	TenantID     string // of Key and Message
+	TenantID     string // of Key and Message; empty: the actor's
 	BusinessKey  string
 	Name         string
 	Variables    map[string]any
 }
 
 // Start makes an instance and runs it until it waits. Errors: NotFound without such a
-// definition, Conflict when it is suspended, Invalid when the process fails.
+// definition, Forbidden when the actor may not start it, Conflict when it is suspended,
+// Invalid when the process fails.
 func (e *Engine) Start(ctx context.Context, actor Actor, o StartOptions) (*Instance, error) {
 	if err := o.check(); err != nil {
 		return nil, err
@@ -59,14 +60,23 @@ func (o StartOptions) check() error {
 	return nil
 }
 
-// chosen finds the definition and the start event that the options mean; nil means the
-// start event without an event.
+// chosen finds the definition and the start event that the options mean, which the actor
+// must be allowed to start; an empty event means the one without an event.
 func (c *command) chosen(o StartOptions) (Definition, string, error) {
+	d, activity, err := c.meant(o)
+	if err == nil {
+		err = c.mayStart(&d)
+	}
+	return d, activity, err
+}
+
+func (c *command) meant(o StartOptions) (Definition, string, error) {
+	tenant := or(o.TenantID, c.actor.TenantID)
 	switch {
 	case o.Message != "":
 		var id, activity string
 		err := c.tx.QueryRow(c.ctx, []any{&id, &activity}, `SELECT definition_id, activity_id FROM subscriptions WHERE kind = $1 AND name = $2 AND tenant_id = $3 AND instance_id = ''`,
-			OfMessage, o.Message, o.TenantID)
+			OfMessage, o.Message, tenant)
 		if errors.Is(err, store.ErrNoRow) {
 			return Definition{}, "", fault.New(fault.NotFound, "No process starts with the message %q.", shown(o.Message))
 		}
@@ -76,7 +86,7 @@ func (c *command) chosen(o StartOptions) (Definition, string, error) {
 		d, err := row(c.ctx, c.tx, id)
 		return d, activity, err
 	case o.Key != "":
-		d, err := newest(c.ctx, c.tx, o.TenantID, o.Key)
+		d, err := newest(c.ctx, c.tx, tenant, o.Key)
 		return d, "", err
 	}
 	d, err := row(c.ctx, c.tx, o.DefinitionID)
@@ -181,13 +191,16 @@ func (c *command) deleteCalled(id, reason string) error {
 	return c.close(inst, "", reason)
 }
 
-// DeleteInstance ends an instance and everything that it called. reason may be empty.
-// Errors: NotFound when it does not run.
+// DeleteInstance ends an instance and everything that it called. reason may be empty. Who
+// started it may, and an administrator. Errors: NotFound when it does not run, Forbidden.
 func (e *Engine) DeleteInstance(ctx context.Context, actor Actor, id, reason string) error {
 	if utf8.RuneCountInString(reason) > maxText {
 		return fault.New(fault.Invalid, "A reason has %d characters at most.", maxText)
 	}
 	return e.do(ctx, actor, func(c *command) error {
+		if _, err := c.permittedInstance(id, toCancel); err != nil {
+			return err
+		}
 		inst, err := c.unended(id)
 		if err != nil {
 			return err

@@ -75,7 +75,7 @@ func TestRetries(t *testing.T) {
 		t.Errorf("the token is at %v", got)
 	}
 	works.Store(true)
-	w.must(w.e.MoveJob(context.Background(), j.ID))
+	w.must(w.e.MoveJob(context.Background(), admin, j.ID))
 	w.runDue()
 	if got := w.state()["tasks"]; !cmp.Equal(got, []any{"after"}) || len(w.jobs()) != 0 {
 		t.Errorf("tasks %v, jobs %v", got, w.jobs())
@@ -94,13 +94,13 @@ func TestIncident(t *testing.T) {
 	if j.Queue != engine.Dead || !strings.Contains(j.Message, "com.example.Nobody") {
 		t.Fatalf("the job is %+v", j)
 	}
-	w.must(w.e.MoveJob(context.Background(), j.ID))
+	w.must(w.e.MoveJob(context.Background(), admin, j.ID))
 	w.runDue()
 	if all := w.jobs(); len(all) != 1 || all[0].Queue != engine.Dead {
 		t.Fatalf("the jobs are %+v, want one dead one", all)
 	}
 	known["com.example.Nobody"] = engine.DelegateFunc(echo)
-	w.must(w.e.MoveJob(context.Background(), w.jobs()[0].ID))
+	w.must(w.e.MoveJob(context.Background(), admin, w.jobs()[0].ID))
 	w.runDue()
 	if got := w.state()["tasks"]; !cmp.Equal(got, []any{"after"}) {
 		t.Errorf("tasks %v", got)
@@ -232,7 +232,7 @@ func TestLeaseEnds(t *testing.T) {
 	if n := w.runDue(); n != 0 {
 		t.Fatalf("%d jobs taken from another process", n)
 	}
-	w.wants(fault.Conflict, w.e.ExecuteJob(context.Background(), w.jobs()[0].ID))
+	w.wants(fault.Conflict, w.e.ExecuteJob(context.Background(), admin, w.jobs()[0].ID))
 	w.now = w.now.Add(2 * time.Second)
 	if n := w.runDue(); n != 1 {
 		t.Fatalf("%d jobs run, want 1", n)
@@ -271,16 +271,16 @@ func TestManageJobs(t *testing.T) {
 	w.deploy(file(t, "async.bpmn"))
 	w.start("retries", nil)
 	id := w.jobs()[0].ID
-	w.must(w.e.SetRetries(ctx, id, 7))
-	w.wants(fault.Invalid, w.e.SetRetries(ctx, id, 0))
-	if err := w.e.ExecuteJob(ctx, id); err == nil || !strings.Contains(err.Error(), "it went wrong") {
+	w.must(w.e.SetRetries(ctx, admin, id, 7))
+	w.wants(fault.Invalid, w.e.SetRetries(ctx, admin, id, 0))
+	if err := w.e.ExecuteJob(ctx, admin, id); err == nil || !strings.Contains(err.Error(), "it went wrong") {
 		t.Errorf("executing gave %v", err)
 	}
 	if j := w.jobs()[0]; j.Retries != 6 {
 		t.Errorf("after the failure: %+v", j)
 	}
-	w.must(w.e.DeleteJob(ctx, id))
-	for _, err := range []error{w.e.DeleteJob(ctx, id), w.e.MoveJob(ctx, id), w.e.SetRetries(ctx, id, 3), w.e.ExecuteJob(ctx, id)} {
+	w.must(w.e.DeleteJob(ctx, admin, id))
+	for _, err := range []error{w.e.DeleteJob(ctx, admin, id), w.e.MoveJob(ctx, admin, id), w.e.SetRetries(ctx, admin, id, 3), w.e.ExecuteJob(ctx, admin, id)} {
 		w.wants(fault.NotFound, err)
 	}
 }
@@ -310,10 +310,10 @@ func TestSuspend(t *testing.T) {
 	w.complete("work", nil)
 
 	def := w.column(`SELECT definition_id FROM instances WHERE id = $1`, id)[0]
-	w.must(w.e.SuspendDefinition(ctx, def, true))
+	w.must(w.e.SuspendDefinition(ctx, admin, def, true))
 	_, err := w.e.Start(ctx, admin, engine.StartOptions{Key: "cycle"})
 	w.wants(fault.Conflict, err)
-	w.must(w.e.SuspendDefinition(ctx, def, false))
+	w.must(w.e.SuspendDefinition(ctx, admin, def, false))
 	w.start("cycle", nil)
 }
 

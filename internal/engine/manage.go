@@ -13,7 +13,10 @@ import (
 
 // ExecuteJob runs a job now, due or not, and returns its failure, which counts as any
 // other. Errors: NotFound, Conflict when it is being worked on or its instance is suspended.
-func (e *Engine) ExecuteJob(ctx context.Context, id string) error {
+func (e *Engine) ExecuteJob(ctx context.Context, actor Actor, id string) error {
+	if err := e.mayWork(ctx, actor, id); err != nil {
+		return err
+	}
 	j := &Job{}
 	now := e.now()
 	err := e.db.Write(ctx, func(tx *store.Tx) error {
@@ -37,8 +40,8 @@ func (e *Engine) ExecuteJob(ctx context.Context, id string) error {
 
 // MoveJob makes a dead job, or a timer that is not due, ready to be run, with as many
 // tries as a new one.
-func (e *Engine) MoveJob(ctx context.Context, id string) error {
-	err := e.changeJob(ctx, id, `UPDATE jobs SET queue = 'ready', retries = $1, due_at = $2, rev = rev + 1 WHERE id = $3 AND lease_until < $2 AND queue <> 'suspended'`,
+func (e *Engine) MoveJob(ctx context.Context, actor Actor, id string) error {
+	err := e.changeJob(ctx, actor, id, `UPDATE jobs SET queue = 'ready', retries = $1, due_at = $2, rev = rev + 1 WHERE id = $3 AND lease_until < $2 AND queue <> 'suspended'`,
 		e.cfg.Retries, e.now().UnixMilli(), id)
 	if err == nil {
 		e.nudge()
@@ -47,38 +50,38 @@ func (e *Engine) MoveJob(ctx context.Context, id string) error {
 }
 
 // SetRetries sets how often a job is still tried.
-func (e *Engine) SetRetries(ctx context.Context, id string, retries int) error {
+func (e *Engine) SetRetries(ctx context.Context, actor Actor, id string, retries int) error {
 	if retries < 1 || retries > 1000 {
 		return fault.New(fault.Invalid, "A job is tried 1 to 1000 times.")
 	}
-	return e.changeJob(ctx, id, `UPDATE jobs SET retries = $1, rev = rev + 1 WHERE id = $2`, retries, id)
+	return e.changeJob(ctx, actor, id, `UPDATE jobs SET retries = $1, rev = rev + 1 WHERE id = $2`, retries, id)
 }
 
 // DeleteJob takes a job away. An execution that waits for it alone waits for ever.
-func (e *Engine) DeleteJob(ctx context.Context, id string) error {
-	return e.changeJob(ctx, id, `DELETE FROM jobs WHERE id = $1 AND lease_until < $2`, id, e.now().UnixMilli())
+func (e *Engine) DeleteJob(ctx context.Context, actor Actor, id string) error {
+	return e.changeJob(ctx, actor, id, `DELETE FROM jobs WHERE id = $1 AND lease_until < $2`, id, e.now().UnixMilli())
 }
 
 // changeJob runs a guarded statement on one job.
-func (e *Engine) changeJob(ctx context.Context, id, statement string, args ...any) error {
+func (e *Engine) changeJob(ctx context.Context, actor Actor, id, statement string, args ...any) error {
+	if err := e.mayWork(ctx, actor, id); err != nil {
+		return err
+	}
 	n, err := e.db.Exec(ctx, statement, args...)
 	if err != nil || n == 1 {
 		return err
-	}
-	found := 0
-	if err := e.db.QueryRow(ctx, []any{&found}, `SELECT count(*) FROM jobs WHERE id = $1`, id); err != nil {
-		return err
-	}
-	if found == 0 {
-		return fault.New(fault.NotFound, "There is no job %q.", shown(id))
 	}
 	return fault.New(fault.Conflict, "The job %q is being worked on, or its instance is suspended.", shown(id))
 }
 
 // SuspendInstance stops an instance and what it called: its tasks cannot be completed
-// and its jobs are not run. on false lets it go on. Errors: Conflict when it is so already.
+// and its jobs are not run. on false lets it go on. An administrator may. Errors: NotFound,
+// Forbidden, Conflict when it is so already.
 func (e *Engine) SuspendInstance(ctx context.Context, actor Actor, id string, on bool) error {
 	return e.do(ctx, actor, func(c *command) error {
+		if _, err := c.permittedInstance(id, toAdminister); err != nil {
+			return err
+		}
 		inst, err := c.unended(id)
 		if err != nil {
 			return err
@@ -126,18 +129,18 @@ func (c *command) suspend(inst *instance, on bool) error {
 	return nil
 }
 
-// SuspendDefinition says whether a definition can be started. Its instances go on.
-// Errors: Conflict when it is so already.
-func (e *Engine) SuspendDefinition(ctx context.Context, id string, on bool) error {
+// SuspendDefinition says whether a definition can be started. Its instances go on. An
+// administrator may. Errors: NotFound, Forbidden, Conflict when it is so already.
+func (e *Engine) SuspendDefinition(ctx context.Context, actor Actor, id string, on bool) error {
 	return e.db.Write(ctx, func(tx *store.Tx) error {
+		if _, err := administered(ctx, tx, actor, id); err != nil {
+			return err
+		}
 		n, err := tx.Exec(ctx, `UPDATE definitions SET suspended = $1 WHERE id = $2 AND suspended <> $1`, on, id)
 		if err != nil {
 			return err
 		}
 		if n == 0 {
-			if _, err := row(ctx, tx, id); err != nil {
-				return err
-			}
 			return fault.New(fault.Conflict, "The process definition %q is %s already.", shown(id), map[bool]string{true: "suspended", false: "active"}[on])
 		}
 		query := `UPDATE jobs SET queue = 'suspended', rev = rev + 1 WHERE definition_id = $1 AND instance_id = '' AND queue IN ('ready', 'timer')`
@@ -150,13 +153,13 @@ func (e *Engine) SuspendDefinition(ctx context.Context, id string, on bool) erro
 	})
 }
 
-// RenameInstance gives an instance a name.
+// RenameInstance gives an instance a name. Who started it may, and an administrator.
 func (e *Engine) RenameInstance(ctx context.Context, actor Actor, id, name string) error {
 	if utf8.RuneCountInString(name) > maxName {
 		return fault.New(fault.Invalid, "A name has %d characters at most.", maxName)
 	}
 	return e.do(ctx, actor, func(c *command) error {
-		inst, err := c.running(id)
+		inst, err := c.runs(id, toChange)
 		if err == nil {
 			inst.Name, inst.changed = name, true
 		}
@@ -165,11 +168,11 @@ func (e *Engine) RenameInstance(ctx context.Context, actor Actor, id, name strin
 }
 
 // Migrate has an instance go on as one of another definition. activities says where its
-// tokens stand then, by the ids of both; one that is not named keeps its id. Errors:
-// Invalid when a token's activity is not there, of another kind, or in another scope.
+// tokens stand then, by the ids of both; one that is not named keeps its id. An
+// administrator may. Errors: Invalid when a token's activity is not there, of another kind, or in another scope.
 func (e *Engine) Migrate(ctx context.Context, actor Actor, id, definition string, activities map[string]string) error {
 	return e.do(ctx, actor, func(c *command) error {
-		inst, err := c.running(id)
+		inst, err := c.runs(id, toAdminister)
 		if err != nil {
 			return err
 		}

@@ -10,6 +10,8 @@ import (
 
 // DefinitionQuery says which process definitions are meant. The zero value means all.
 type DefinitionQuery struct {
+	For *Actor // those of the actor's tenant; nil means everybody's
+
 	ID                                  string
 	Key, KeyLike                        string
 	Name, NameLike, NameContains        string
@@ -43,6 +45,9 @@ func (e *Engine) Definitions(ctx context.Context, dq DefinitionQuery) ([]Definit
 	q.when(dq.DeploymentKey, `d.deployment_id IN (SELECT id FROM deployments WHERE key = ?)`)
 	q.is("d.suspended", dq.Suspended)
 	q.tenant("d.tenant_id", dq.Tenant)
+	if dq.For != nil {
+		dq.For.seen(q, "d.tenant_id")
+	}
 	if dq.Version != 0 {
 		q.Add(`d.version = ?`, dq.Version)
 	}
@@ -58,32 +63,27 @@ func (e *Engine) Definitions(ctx context.Context, dq DefinitionQuery) ([]Definit
 	return list(ctx, e, q, of("d", definitionColumns), `FROM definitions d`, dq.Order.clause(q, definitionOrders, `d.name, d.key, d.version DESC, d.id`, "d.id"), dq.Page, scanInto((*Definition).fields))
 }
 
-func startable(q *query, a Actor) {
-	if a.Admin {
-		return
-	}
-	ids, args := linked(a, "definition_id", Candidate)
-	q.Add(`(NOT EXISTS (SELECT 1 FROM links l WHERE l.definition_id = d.id AND l.definition_id <> '' AND l.kind = 'candidate') OR d.id IN (`+ids+`))`, args...)
-}
-
 // MayStart reports whether an actor may start a definition, as StartableBy has it.
 func (e *Engine) MayStart(ctx context.Context, actor Actor, definitionID string) (bool, error) {
 	_, n, err := e.Definitions(ctx, DefinitionQuery{ID: definitionID, StartableBy: &actor, Page: Page{Limit: 1}})
 	return n > 0, err
 }
 
-// Definition returns a process definition by its id. Errors: NotFound.
-func (e *Engine) Definition(ctx context.Context, id string) (*Definition, error) {
+// Definition returns a process definition of the actor's tenant by its id. Errors: NotFound.
+func (e *Engine) Definition(ctx context.Context, actor Actor, id string) (*Definition, error) {
 	d, err := row(ctx, e.db, id)
+	if err == nil && !actor.sees(d.TenantID) {
+		err = noDefinition(id)
+	}
 	if err != nil {
 		return nil, err
 	}
 	return &d, nil
 }
 
-// Newest returns the newest version of a key. Errors: NotFound.
-func (e *Engine) Newest(ctx context.Context, tenantID, key string) (*Definition, error) {
-	d, err := newest(ctx, e.db, tenantID, key)
+// Newest returns the newest version of a key of the actor's tenant. Errors: NotFound.
+func (e *Engine) Newest(ctx context.Context, actor Actor, key string) (*Definition, error) {
+	d, err := newest(ctx, e.db, actor.TenantID, key)
 	if err != nil {
 		return nil, err
 	}
@@ -92,6 +92,8 @@ func (e *Engine) Newest(ctx context.Context, tenantID, key string) (*Definition,
 
 // DeploymentQuery says which deployments are meant. The zero value means all.
 type DeploymentQuery struct {
+	For *Actor // those of the actor's tenant; nil means everybody's
+
 	ID                         string
 	Name, NameLike             string
 	Category, NotCategory, Key string
@@ -116,12 +118,16 @@ func (e *Engine) Deployments(ctx context.Context, dq DeploymentQuery) ([]Deploym
 	q.like("name", dq.NameLike)
 	q.when(dq.NotCategory, `category <> ?`)
 	q.tenant("tenant_id", dq.Tenant)
+	if dq.For != nil {
+		dq.For.seen(q, "tenant_id")
+	}
 	return list(ctx, e, q, deploymentColumns, `FROM deployments`, dq.Order.clause(q, deploymentOrders, `deployed_at DESC, id DESC`, "id"), dq.Page, scanInto((*Deployment).fields))
 }
 
-// Deployment returns a deployment without its files. Errors: NotFound.
-func (e *Engine) Deployment(ctx context.Context, id string) (*Deployment, error) {
-	all, _, err := e.Deployments(ctx, DeploymentQuery{ID: id})
+// Deployment returns a deployment of the actor's tenant without its files. Errors:
+// NotFound.
+func (e *Engine) Deployment(ctx context.Context, actor Actor, id string) (*Deployment, error) {
+	all, _, err := e.Deployments(ctx, DeploymentQuery{For: &actor, ID: id})
 	if err == nil && len(all) == 0 || id == "" {
 		err = fault.New(fault.NotFound, "There is no deployment %q.", shown(id))
 	}
@@ -132,8 +138,8 @@ func (e *Engine) Deployment(ctx context.Context, id string) (*Deployment, error)
 }
 
 // ResourceNames returns the names of a deployment's files. Errors: NotFound.
-func (e *Engine) ResourceNames(ctx context.Context, deploymentID string) ([]string, error) {
-	if _, err := e.Deployment(ctx, deploymentID); err != nil {
+func (e *Engine) ResourceNames(ctx context.Context, actor Actor, deploymentID string) ([]string, error) {
+	if _, err := e.Deployment(ctx, actor, deploymentID); err != nil {
 		return nil, err
 	}
 	var names []string
@@ -147,11 +153,12 @@ func (e *Engine) ResourceNames(ctx context.Context, deploymentID string) ([]stri
 }
 
 // Resource returns a file of a deployment. Errors: NotFound.
-func (e *Engine) Resource(ctx context.Context, deploymentID, name string) ([]byte, error) {
+func (e *Engine) Resource(ctx context.Context, actor Actor, deploymentID, name string) ([]byte, error) {
 	var data []byte
-	err := e.db.QueryRow(ctx, []any{&data}, `SELECT bytes FROM resources WHERE deployment_id = $1 AND name = $2`, deploymentID, name)
-	if errors.Is(err, store.ErrNoRow) {
-		err = fault.New(fault.NotFound, "The deployment %q has no file %q.", shown(deploymentID), shown(name))
+	var tenant string
+	err := e.db.QueryRow(ctx, []any{&data, &tenant}, `SELECT r.bytes, d.tenant_id FROM resources r JOIN deployments d ON d.id = r.deployment_id WHERE r.deployment_id = $1 AND r.name = $2`, deploymentID, name)
+	if errors.Is(err, store.ErrNoRow) || err == nil && !actor.sees(tenant) {
+		return nil, fault.New(fault.NotFound, "The deployment %q has no file %q.", shown(deploymentID), shown(name))
 	}
 	return data, err
 }

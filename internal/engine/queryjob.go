@@ -8,6 +8,8 @@ import (
 
 // JobQuery says which jobs are meant. The zero value means all of every queue.
 type JobQuery struct {
+	For *Actor // those of instances that the actor may see; nil means everything
+
 	ID                                    string
 	Queue                                 string // Ready, Timer, Suspended or Dead
 	InstanceID, ExecutionID, DefinitionID string
@@ -47,6 +49,10 @@ func (e *Engine) Jobs(ctx context.Context, jq JobQuery) ([]Job, int, error) {
 	}
 	q.between("due_at", jq.Due)
 	q.tenant("tenant_id", jq.Tenant)
+	if jq.For != nil {
+		jq.For.seen(q, "tenant_id")
+		ofVisible(q, "instance_id", *jq.For)
+	}
 	for condition, on := range map[string]bool{`kind IN ('timer', 'start')`: jq.Timers, `kind NOT IN ('timer', 'start')`: jq.NoTimers, `message <> ''`: jq.Failed, `retries > 0`: jq.RetriesLeft || jq.Executable,
 		`retries <= 0`: jq.NoRetriesLeft} {
 		if on {
@@ -61,6 +67,8 @@ func (e *Engine) Jobs(ctx context.Context, jq JobQuery) ([]Job, int, error) {
 
 // SubscriptionQuery says which subscriptions to messages and signals are meant.
 type SubscriptionQuery struct {
+	For *Actor // those of instances that the actor may see; nil means everything
+
 	ID, Kind, Name                                    string
 	InstanceID, ExecutionID, DefinitionID, ActivityID string
 	Tenant                                            Tenant
@@ -72,6 +80,10 @@ func (e *Engine) Subscriptions(ctx context.Context, sq SubscriptionQuery) ([]Sub
 	q := &query{}
 	q.equal("id", sq.ID, "kind", sq.Kind, "name", sq.Name, "instance_id", sq.InstanceID, "execution_id", sq.ExecutionID, "definition_id", sq.DefinitionID, "activity_id", sq.ActivityID)
 	q.tenant("tenant_id", sq.Tenant)
+	if sq.For != nil {
+		sq.For.seen(q, "tenant_id")
+		ofVisible(q, "instance_id", *sq.For)
+	}
 	return list(ctx, e, q, subscriptionColumns, `FROM subscriptions`, ` ORDER BY id`, sq.Page, scanInto((*Subscription).fields))
 }
 
@@ -114,24 +126,10 @@ func (e *Engine) Activities(ctx context.Context, aq ActivityQuery) ([]Activity, 
 		q.Add(`a.type <> 'sequenceFlow'`)
 	}
 	if aq.For != nil {
+		aq.For.seen(q, "a.tenant_id")
 		ofVisible(q, "a.instance_id", *aq.For)
 	}
 	return list(ctx, e, q, of("a", activityColumns), `FROM activities a`, aq.Order.clause(q, activityOrders, `a.started_at, a.id`, "a.id"), aq.Page, scanInto((*Activity).fields))
-}
-
-// ofVisible adds the condition that a column names an instance that an actor may see.
-func ofVisible(q *query, column string, a Actor) {
-	if a.Admin {
-		return
-	}
-	if a.UserID == "" {
-		q.Add(`1 = 0`)
-		return
-	}
-	instances, args := linked(a, "instance_id")
-	tasks, more := linked(a, "task_id")
-	q.Add(column+` IN (SELECT id FROM instances WHERE started_by = ? UNION `+instances+` UNION SELECT instance_id FROM tasks WHERE id IN (`+tasks+`))`,
-		append(append([]any{a.UserID}, args...), more...)...)
 }
 
 func (a *Activity) fields() []any {

@@ -125,6 +125,7 @@ func (tq *TaskQuery) people(q *query) {
 // visibleTasks adds the condition that an actor may know of a task: what roles says, as
 // SQL.
 func visibleTasks(q *query, a Actor) {
+	a.seen(q, "t.tenant_id")
 	if a.Admin {
 		return
 	}
@@ -166,6 +167,9 @@ func (tq *TaskQuery) process(q *query) {
 // actor's to see.
 func (e *Engine) Task(ctx context.Context, actor Actor, id string) (*Task, error) {
 	t, err := e.anyTask(ctx, id)
+	if err == nil && !actor.sees(t.TenantID) {
+		err = fault.New(fault.NotFound, "There is no task %q.", shown(id))
+	}
 	if err != nil || actor.Admin {
 		return t, err
 	}

@@ -51,6 +51,7 @@ func (e *Engine) AllVariables(ctx context.Context, vq VariableQuery) ([]Variable
 		}
 	}
 	if vq.For != nil {
+		variablesOfTenant(q, "v", *vq.For)
 		ofVisible(q, "v.instance_id", *vq.For)
 	}
 	return list(ctx, e, q, of("v", variableColumns), `FROM variables v`, vq.Order.clause(q, variableOrders, `v.name, v.instance_id, v.execution_id, v.task_id`, "v.execution_id"), vq.Page,
@@ -147,6 +148,7 @@ func (e *Engine) Updates(ctx context.Context, uq UpdateQuery) ([]Update, int, er
 	q := &query{}
 	q.equal("u.instance_id", uq.InstanceID, "u.execution_id", uq.ExecutionID, "u.task_id", uq.TaskID, "u.activity", uq.Visit, "u.name", uq.Name)
 	if uq.For != nil {
+		variablesOfTenant(q, "u", *uq.For)
 		ofVisible(q, "u.instance_id", *uq.For)
 	}
 	return list(ctx, e, q, `u.id, u.activity, u.at, u.rev, u.instance_id, u.execution_id, u.task_id, u.name, u.type, u.text, u.number, u.fraction, u.bytes`, `FROM variable_updates u`, ` ORDER BY u.at, u.id`, uq.Page,

@@ -14,6 +14,10 @@ type Actor struct {
 	UserID string // empty: nobody, as for the engine's own jobs
 	Groups []string
 	Admin  bool // may act on what belongs to others
+	// TenantID is whose he is: empty for the default tenant. Of what belongs to another
+	// tenant he knows nothing, unless AllTenants, and then Admin says what he may do there.
+	TenantID   string
+	AllTenants bool
 }
 
 // Deployment is a set of resources that were deployed together.

@@ -161,18 +161,23 @@ func (c *command) signalLater(all []receiver, name string) error {
 type SignalOptions struct {
 	Name        string
 	ExecutionID string // only this one receives it; empty: everybody
-	TenantID    string
+	TenantID    string // empty: the actor's
 	Variables   map[string]any
 }
 
-// Signal throws a signal. Errors: NotFound when one execution is named that does not
-// wait for it.
+// Signal throws a signal: to everybody of a tenant, which needs an administrator, or to an
+// execution of an instance that the actor started. Errors: NotFound when that one does not
+// wait for it, Forbidden.
 func (e *Engine) Signal(ctx context.Context, actor Actor, o SignalOptions) error {
 	return e.do(ctx, actor, func(c *command) error {
 		if o.ExecutionID != "" {
 			return c.receive(o.ExecutionID, waitSignal, o.Name, o.Variables)
 		}
-		all, err := c.receivers(o.Name, o.TenantID, nil)
+		tenant := or(o.TenantID, actor.TenantID)
+		if !actor.administers(tenant) {
+			return fault.New(fault.Forbidden, "Only an administrator may throw a signal to everybody.")
+		}
+		all, err := c.receivers(o.Name, tenant, nil)
 		if err != nil {
 			return err
 		}
@@ -182,7 +187,7 @@ func (e *Engine) Signal(ctx context.Context, actor Actor, o SignalOptions) error
 
 // receive lets one execution go on that waits for a message or signal.
 func (c *command) receive(execution string, kind byte, name string, values map[string]any) error {
-	inst, err := c.running(instanceOf(execution))
+	inst, err := c.runs(instanceOf(execution), toChange)
 	if err != nil {
 		return err
 	}
@@ -197,17 +202,22 @@ func (c *command) receive(execution string, kind byte, name string, values map[s
 type MessageOptions struct {
 	Name        string
 	ExecutionID string // which execution receives it; empty: the only one that waits for it
-	TenantID    string
+	TenantID    string // empty: the actor's
 	Variables   map[string]any
 }
 
-// Message tells a waiting execution of a message. Errors: NotFound when nobody waits for
-// it, Conflict when several do and none is named.
+// Message tells a waiting execution of a message. Who started its instance may, and an
+// administrator. Errors: NotFound when nobody waits for it, Forbidden, Conflict when
+// several do and none is named.
 func (e *Engine) Message(ctx context.Context, actor Actor, o MessageOptions) error {
 	return e.do(ctx, actor, func(c *command) error {
 		execution := o.ExecutionID
 		if execution == "" {
-			rows, err := c.subscribed(OfMessage, o.Name, o.TenantID)
+			tenant := or(o.TenantID, actor.TenantID)
+			if !actor.sees(tenant) {
+				return noWaiter(o.Name)
+			}
+			rows, err := c.subscribed(OfMessage, o.Name, tenant)
 			if err != nil {
 				return err
 			}
@@ -219,17 +229,25 @@ func (e *Engine) Message(ctx context.Context, actor Actor, o MessageOptions) err
 			}
 		}
 		if execution == "" {
-			return fault.New(fault.NotFound, "Nobody waits for the message %q.", shown(o.Name))
+			return noWaiter(o.Name)
 		}
-		return c.receive(execution, waitMessage, o.Name, o.Variables)
+		err := c.receive(execution, waitMessage, o.Name, o.Variables)
+		if o.ExecutionID == "" && fault.Is(err, fault.NotFound) {
+			return noWaiter(o.Name) // of an instance that is not his to know of
+		}
+		return err
 	})
+}
+
+func noWaiter(message string) error {
+	return fault.New(fault.NotFound, "Nobody waits for the message %q.", shown(message))
 }
 
 // Trigger lets an execution go on that waits at a receive task, at an intermediate
 // event, or at a service task that is triggered. Errors: NotFound when it does not wait.
 func (e *Engine) Trigger(ctx context.Context, actor Actor, execution string, values map[string]any) error {
 	return e.do(ctx, actor, func(c *command) error {
-		inst, err := c.running(instanceOf(execution))
+		inst, err := c.runs(instanceOf(execution), toChange)
 		if err != nil {
 			return err
 		}
@@ -278,7 +296,7 @@ func (e *Engine) SetVariables(ctx context.Context, actor Actor, execution string
 
 // executing loads an execution of a running instance.
 func (c *command) executing(id string) (*execution, error) {
-	inst, err := c.running(instanceOf(id))
+	inst, err := c.runs(instanceOf(id), toChange)
 	if err != nil {
 		return nil, err
 	}

@@ -440,10 +440,13 @@ func (ch TaskChange) apply(c *command, t *task) error {
 }
 
 // NewTask makes a task that belongs to no process. Only its texts, people, priority, due
-// date, tenant and parent are read.
+// date, tenant (empty: the actor's) and parent are read.
 func (e *Engine) NewTask(ctx context.Context, actor Actor, from Task) (*Task, error) {
 	if utf8.RuneCountInString(from.Name) > maxName || utf8.RuneCountInString(from.Description) > maxText {
 		return nil, fault.New(fault.Invalid, "A task's name has %d characters at most, its description %d.", maxName, maxText)
+	}
+	if from.TenantID = or(from.TenantID, actor.TenantID); !actor.sees(from.TenantID) {
+		return nil, fault.New(fault.Forbidden, "You may not make a task for the tenant %q.", shown(from.TenantID))
 	}
 	var made *task
 	err := e.do(ctx, actor, func(c *command) error {
@@ -497,7 +500,7 @@ func (e *Engine) linked(ctx context.Context, actor Actor, l Link, fn func(*comma
 			}
 			return ofTask(c, t, l)
 		}
-		if err := c.mayInvolve(l.InstanceID); err != nil {
+		if _, err := c.runs(l.InstanceID, toInvolveIn); err != nil {
 			return err
 		}
 		fn(c, l)

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"errors"
 
 	"github.com/sluicehq/sluice/internal/fault"
 	"github.com/sluicehq/sluice/internal/store"
@@ -13,12 +14,13 @@ import (
 // Errors: NotFound; Conflict when there are instances and cascade is false.
 func (e *Engine) DeleteDeployment(ctx context.Context, actor Actor, id string, cascade bool) error {
 	return e.do(ctx, actor, func(c *command) error {
-		n := 0
-		if err := c.tx.QueryRow(ctx, []any{&n}, `SELECT COUNT(*) FROM deployments WHERE id = $1`, id); err != nil {
-			return err
-		}
-		if n == 0 {
+		var tenant string
+		err := c.tx.QueryRow(ctx, []any{&tenant}, `SELECT tenant_id FROM deployments WHERE id = $1`, id)
+		if errors.Is(err, store.ErrNoRow) || err == nil && !actor.sees(tenant) {
 			return fault.New(fault.NotFound, "There is no deployment %q.", shown(id))
+		}
+		if err != nil {
+			return err
 		}
 		definitions, err := c.definitionsOf(id)
 		if err != nil {

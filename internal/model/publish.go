@@ -76,7 +76,7 @@ func (s *Service) deploy(ctx context.Context, by Actor, m *Model, files []app.Fi
 			return nil, err
 		}
 	}
-	actor := engine.Actor{UserID: strconv.FormatInt(by.UserID, 10), Admin: true}
+	actor := engine.Actor{UserID: strconv.FormatInt(by.UserID, 10), Admin: true, TenantID: by.TenantID}
 	return s.engine.DeployApp(ctx, actor, a, engine.AppOptions{Name: m.Name, TenantID: by.TenantID, Of: of})
 }
 
