@@ -70,6 +70,9 @@ type Config struct {
 	// anywhere: 16 characters or more. It is never shown. sluice.metrics-token, or
 	// sluice.metrics-token-file. Empty means that nobody may by that.
 	MetricsToken string
+	// APIExplorer shows the REST API at /activiti-app/api-explorer.html, where the role has
+	// an authorization server to sign in at. sluice.api-explorer. Default true.
+	APIExplorer bool
 	// TrustedProxies are the addresses of proxies in front, as ranges (10.0.0.0/8) or
 	// single ones. Their X-Forwarded-For says where a request comes from, and TLS.
 	// ClientCertificateHeader counts from them; from everybody else both are
@@ -327,7 +330,7 @@ func DefaultConfig() Config {
 	return Config{
 		Addr: "127.0.0.1:8080", Data: "./data", Role: RoleAll, LogLevel: "info", LogFormat: "text",
 		ShutdownTimeout: 20 * time.Second, Metrics: metricsLocal, SessionTTL: 12 * time.Hour, DatabaseConnections: 32, HousekeepingInterval: time.Minute, PasswordConcurrency: runtime.NumCPU(),
-		Throttle: defaultThrottle(), Process: defaultProcess(), Mail: defaultMail(), RestCall: defaultRestCall(),
+		APIExplorer: true, Throttle: defaultThrottle(), Process: defaultProcess(), Mail: defaultMail(), RestCall: defaultRestCall(),
 		OAuth: OAuthConfig{
 			CodeTTL: time.Minute, AccessTTL: time.Hour, RefreshTTL: 720 * time.Hour, RefreshGrace: 10 * time.Second,
 			RequestTTL: 30 * time.Minute, SigningAlg: "RS256", KeyRotation: 90 * 24 * time.Hour, KeyOverlap: 24 * time.Hour,

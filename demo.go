@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/url"
 
+	"github.com/sluicehq/sluice/internal/api"
 	"github.com/sluicehq/sluice/internal/fault"
 	"github.com/sluicehq/sluice/internal/page"
 )
@@ -110,6 +111,9 @@ func (s *Server) home(w http.ResponseWriter, r *http.Request) {
 		if session != nil {
 			view.User = session.User.Email
 		}
+	}
+	if s.explorer != nil {
+		view.Links = append(view.Links, page.Link{Href: api.ExplorerPath, Text: "API explorer", Note: "the REST API, to look at and to try out"})
 	}
 	if s.API != nil {
 		view.Links = append(view.Links, page.Link{Href: s.check.MetadataPath(), Text: "Metadata of the REST API", Note: "RFC 9728; the API itself is under /activiti-app/api"})

@@ -67,6 +67,8 @@ type Server struct {
 	cheap   bool // passwords are hashed for tests
 	now     func() time.Time
 	house   *housekeeping
+	// explorer shows the API; nil where there is no such page.
+	explorer http.Handler
 	// described is the API's OpenAPI description.
 	described map[string]any
 	clock     func() time.Time // nil: the machine's, which bearer reads in a cheaper way
@@ -286,6 +288,13 @@ func (s *Server) mount() error {
 	if role == RoleAll || role == RoleProcess {
 		s.API = unknown(s.origins.Settle(s.apiHandler()))
 	}
+	if s.cfg.explores() {
+		explorer, err := api.NewExplorer(s.cfg.explorer())
+		if err != nil {
+			return err
+		}
+		s.explorer = explorer
+	}
 	if role == RoleGateway || (role == RoleAll && len(s.cfg.Routes) > 0) {
 		g, err := s.gatewayHandler()
 		if err != nil {
@@ -411,6 +420,10 @@ func (s *Server) routes() http.Handler {
 		mux.Handle("/activiti-app/api/", s.API)
 		mux.Handle(appPath, s.API)
 		mux.HandleFunc("GET /activiti-app/api/openapi.json", s.describe)
+		if s.explorer != nil {
+			mux.Handle("GET "+api.ExplorerPath, s.explorer)
+			mux.Handle("GET "+api.ExplorerFiles, s.explorer)
+		}
 	}
 	if s.cfg.Demo {
 		mux.HandleFunc("GET /demo/callback", s.demoCallback)

@@ -73,6 +73,9 @@ func welcome(ctx context.Context, env *environment, cfg sluice.Config, s *sluice
 				"  login     "+email, "  password  "+password)
 		}
 	}
+	if err := admin.SetUpExplorer(ctx, cfg); err != nil {
+		return err
+	}
 	_, err := fmt.Fprintf(env.out, "Sluice %s listens on http://%s (%s)\n%s\n", sluice.Version, cfg.Addr, cfg, strings.Join(lines, "\n"))
 	if f, ok := env.out.(*os.File); ok && err == nil {
 		_ = f.Sync() // a pipe cannot; what was written is on its way
