@@ -299,17 +299,24 @@ func TestAppDeploymentsAreListed(t *testing.T) {
 	expect(t, "no models", w.Call(t, w.admin, "GET", "models", nil), 200, map[string]any{"total": 0})
 }
 
+// realApps is where real exports of apps are, on machines that have them.
+const realApps = "../../../shared/aps/apps"
+
 // Every app export that the folder of real ones holds works from import to its first task.
 func TestRealApps(t *testing.T) {
 	t.Parallel()
-	dirs, _ := filepath.Glob("../../../shared/aps/apps/*/")
-	if len(dirs) == 0 {
+	found, err := os.ReadDir(realApps)
+	if err != nil {
 		t.Skip("the folder of real app exports is not there")
 	}
-	w := setup(t)
-	for _, dir := range dirs {
-		name := filepath.Base(dir)
-		in := packed(t, dir, nil)
+	w, n := setup(t), 0
+	for _, dir := range found {
+		if !dir.IsDir() {
+			continue
+		}
+		n++
+		name := dir.Name()
+		in := packed(t, filepath.Join(realApps, name), nil)
 		a := w.sendFile(t, w.admin, "enterprise/app-definitions/import", name+".zip", in)
 		if a.Status != 200 {
 			t.Errorf("%s: import: %d %s", name, a.Status, a.Body)
@@ -327,12 +334,81 @@ func TestRealApps(t *testing.T) {
 		if len(definitions) == 0 {
 			t.Errorf("%s has no process", name)
 		}
+		for _, d := range definitions {
+			w.firstTask(t, d.(map[string]any)["id"].(string), deployment)
+		}
 		out := w.Call(t, w.admin, "GET", "app-definitions/"+id+"/export", nil)
 		back := w.sendFile(t, w.admin, "enterprise/app-definitions/publish-app", name+".zip", out.Body)
 		expect(t, name+": again", back, 200, map[string]any{"error": false})
 		if !slices.Equal(entries(t, out.Body, in), entries(t, in, in)) {
 			t.Errorf("%s: it is not the same app again: %v", name, entries(t, out.Body, in))
 		}
+	}
+	if n == 0 {
+		t.Error("there is no app")
+	}
+}
+
+// realStarts are the variables that a process of the real apps is started with, as its start
+// form would give them, how many tasks it has then, and, where it calls code of its app's
+// own that came with no app, what it stops at.
+var realStarts = map[string]struct {
+	variables map[string]any
+	tasks     int
+	stops     string
+}{
+	"sqs-start":                     {tasks: 1},
+	"SSN-Stencil-Process":           {tasks: 1},
+	"Signature-Stencil-Process":     {tasks: 1},
+	"simple-text-input-stencil":     {tasks: 1},
+	"multi-instance-advanced":       {variables: map[string]any{"reviewer1": "1", "reviewer2": "1001", "reviewer3": nil, "reviewer4": nil}, tasks: 2},
+	"UserAssignmentRulesDeployment": {variables: map[string]any{"processName": "process-1", "environment": "prod"}}, // decides, and ends
+	"GenerateDocwithSignature":      {variables: map[string]any{"sign": "data:image/png;base64,aGVsbG8="}},          // goes on with a job
+	"OpportunityDiscountApproval":   {},                                                                             // begins with a job
+	"bulk-user-upload-process":      {},                                                                             // begins with a job
+	"admin-data-entry-process":      {},
+	"HierarchicalApprovalProcess":   {stops: "groupServiceImpl"},
+	"DroolsTest":                    {stops: "com.alfresco.rules.CustomerRepresentation"},
+	"UserLookupExample":             {stops: "dmnRuleService"},
+	"variable-datamodel-mapping":    {stops: "variableToDataModelMapping"},
+}
+
+// firstTask starts a process of a real app and looks for its first tasks, which have their
+// forms.
+func (w world) firstTask(t *testing.T, definition, deployment string) {
+	t.Helper()
+	key, _, _ := strings.Cut(definition, ":")
+	want, known := realStarts[key]
+	if !known {
+		t.Errorf("nobody has said how %s starts", key)
+	}
+	variables := []any{}
+	for name, value := range want.variables {
+		variables = append(variables, map[string]any{"name": name, "value": value})
+	}
+	a := w.own(t, w.admin, "POST", "runtime/process-instances", map[string]any{"processDefinitionId": definition, "variables": variables})
+	if want.stops != "" {
+		if a.Status != 400 || !strings.Contains(a.Body, want.stops) {
+			t.Errorf("%s: %d %s, want that it stops at %s", key, a.Status, a.Body, want.stops)
+		}
+		return
+	}
+	if a.Status != 201 {
+		t.Errorf("%s: start: %d %s", key, a.Status, a.Body)
+		return
+	}
+	a = w.Call(t, w.admin, "POST", "tasks/query", map[string]any{"processInstanceId": a.Text("id")})
+	list, _ := a.JSON["data"].([]any)
+	if a.Status != 200 || len(list) != want.tasks {
+		t.Errorf("%s: %d tasks, want %d: %s", key, len(list), want.tasks, a.Body)
+	}
+	for _, one := range list {
+		task := one.(map[string]any)
+		if task["formKey"] == nil {
+			continue
+		}
+		data := w.own(t, w.admin, "GET", "form/form-data?taskId="+task["id"].(string), nil)
+		expect(t, key+": its form", data, 200, map[string]any{"formKey": task["formKey"], "deploymentId": deployment})
 	}
 }
 
