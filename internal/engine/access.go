@@ -194,6 +194,17 @@ func (c *command) mayDo(i *Instance, what right) error {
 	return fault.New(fault.Forbidden, "You may not do that with the process instance %q.", shown(i.ID))
 }
 
+// mayLink checks that the actor may link somebody to an instance, as who started it or
+// takes part in it, or to a definition, as an administrator.
+func (c *command) mayLink(l Link) error {
+	if l.DefinitionID != "" {
+		_, err := administered(c.ctx, c.tx, c.actor, l.DefinitionID)
+		return err
+	}
+	_, err := c.runs(l.InstanceID, toInvolveIn)
+	return err
+}
+
 func noInstance(id string) error {
 	return fault.New(fault.NotFound, "There is no process instance %q.", shown(id))
 }

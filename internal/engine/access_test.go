@@ -155,6 +155,9 @@ func TestWhoMayDoWhatWithADefinition(t *testing.T) {
 		"undeploy": {"yyyyyy--y", func(a engine.Actor, d *engine.Deployed) error {
 			return w.e.DeleteDeployment(ctx, a, d.Deployment.ID, true)
 		}},
+		"name who may start it": {"nnnnny--y", func(a engine.Actor, d *engine.Deployed) error {
+			return w.e.AddLink(ctx, a, engine.Link{DefinitionID: d.Definitions[0].ID, Kind: engine.Candidate, UserID: "rowlf"})
+		}},
 		"throw a signal": {"nnnnnynny", func(a engine.Actor, _ *engine.Deployed) error {
 			return w.e.Signal(ctx, a, engine.SignalOptions{Name: "bell", TenantID: "default"})
 		}},

@@ -13,6 +13,7 @@ type DefinitionQuery struct {
 	For *Actor // those of the actor's tenant; nil means everybody's
 
 	ID                                  string
+	IDs                                 []string
 	Key, KeyLike                        string
 	Name, NameLike, NameContains        string
 	Category, CategoryLike, NotCategory string
@@ -41,6 +42,7 @@ func (e *Engine) Definitions(ctx context.Context, dq DefinitionQuery) ([]Definit
 	q.equal("d.id", dq.ID, "d.key", dq.Key, "d.name", dq.Name, "d.category", dq.Category, "d.resource", dq.Resource, "d.deployment_id", dq.DeploymentID)
 	q.like("d.key", dq.KeyLike, "d.name", dq.NameLike, "d.category", dq.CategoryLike, "d.resource", dq.ResourceLike)
 	q.contains("d.name", dq.NameContains)
+	q.among("d.id", dq.IDs)
 	q.when(dq.NotCategory, `d.category <> ?`)
 	q.when(dq.DeploymentKey, `d.deployment_id IN (SELECT id FROM deployments WHERE key = ?)`)
 	q.is("d.suspended", dq.Suspended)

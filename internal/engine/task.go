@@ -478,7 +478,8 @@ func (e *Engine) DeleteTask(ctx context.Context, actor Actor, id, reason string)
 	})
 }
 
-// AddLink says that somebody has to do with a task or an instance.
+// AddLink says that somebody has to do with a task, an instance or, as one who may start
+// it, a definition.
 func (e *Engine) AddLink(ctx context.Context, actor Actor, l Link) error {
 	return e.linked(ctx, actor, l, (*command).link, (*command).linkTask)
 }
@@ -488,9 +489,19 @@ func (e *Engine) RemoveLink(ctx context.Context, actor Actor, l Link) error {
 	return e.linked(ctx, actor, l, (*command).unlink, (*command).unlinkTask)
 }
 
+// subjects is how many things a link is about.
+func (l Link) subjects() (n int) {
+	for _, id := range []string{l.TaskID, l.InstanceID, l.DefinitionID} {
+		if id != "" {
+			n++
+		}
+	}
+	return n
+}
+
 func (e *Engine) linked(ctx context.Context, actor Actor, l Link, fn func(*command, Link), ofTask func(*command, *task, Link) error) error {
-	if l.Kind == "" || utf8.RuneCountInString(l.Kind) > maxName || (l.UserID == "") == (l.GroupID == "") || (l.TaskID == "") == (l.InstanceID == "") || l.DefinitionID != "" {
-		return fault.New(fault.Invalid, "A link has a kind, a user or a group, and a task or an instance.")
+	if l.Kind == "" || utf8.RuneCountInString(l.Kind) > maxName || (l.UserID == "") == (l.GroupID == "") || l.subjects() != 1 {
+		return fault.New(fault.Invalid, "A link has a kind, a user or a group, and a task, an instance or a definition.")
 	}
 	return e.do(ctx, actor, func(c *command) error {
 		if l.TaskID != "" {
@@ -500,7 +511,7 @@ func (e *Engine) linked(ctx context.Context, actor Actor, l Link, fn func(*comma
 			}
 			return ofTask(c, t, l)
 		}
-		if _, err := c.runs(l.InstanceID, toInvolveIn); err != nil {
+		if err := c.mayLink(l); err != nil {
 			return err
 		}
 		fn(c, l)
