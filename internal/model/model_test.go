@@ -499,3 +499,69 @@ func TestDeleteWithParts(t *testing.T) {
 		t.Errorf("%+v", list)
 	}
 }
+
+// A form that is attached is deployed once for each thing that it has been.
+func TestDeployForm(t *testing.T) {
+	t.Parallel()
+	w := setup(t)
+	ctx := context.Background()
+	m, err := w.Create(ctx, kermit, model.Draft{Kind: model.Form, Name: "Ask / tell"})
+	w.must(err)
+	first, err := w.DeployForm(ctx, kermit, m.ID)
+	w.must(err)
+	same, err := w.DeployForm(ctx, ada, m.ID)
+	w.must(err)
+	_, err = w.SaveForm(ctx, kermit, m.ID, model.FormSave{Definition: []byte(`{"fields":[{"id":"why","type":"text"}]}`)})
+	w.must(err)
+	other, err := w.DeployForm(ctx, kermit, m.ID)
+	w.must(err)
+	if same != first || other == first {
+		t.Errorf("%s %s %s", first, same, other)
+	}
+	names, err := w.engine.ResourceNames(ctx, engine.Actor{Admin: true}, other)
+	w.must(err)
+	if len(names) != 1 || names[0] != fmt.Sprintf("form-models/Ask _ tell-%d.json", m.ID) {
+		t.Errorf("%v", names)
+	}
+	for who, c := range map[string]struct {
+		actor model.Actor
+		id    int64
+		kind  fault.Kind
+	}{"somebody else": {piggy, m.ID, fault.Forbidden}, "another tenant's": {abroad, m.ID, fault.NotFound}, "none": {kermit, 999, fault.NotFound}} {
+		if _, err := w.DeployForm(ctx, c.actor, c.id); !fault.Is(err, c.kind) {
+			t.Errorf("%s: %v", who, err)
+		}
+	}
+}
+
+// A process that names another's form by its number does not get at it.
+func TestNeededFormsAreOnesOwn(t *testing.T) {
+	t.Parallel()
+	w := setup(t)
+	ctx := context.Background()
+	secret, err := w.Create(ctx, kermit, model.Draft{Kind: model.Form, Name: "Kermit's"})
+	w.must(err)
+	process, err := w.ImportProcess(ctx, piggy, "p.bpmn", []byte(fmt.Sprintf(bpmn, "p", "p", fmt.Sprint(secret.ID))))
+	w.must(err)
+	a, err := w.Create(ctx, piggy, model.Draft{Kind: model.App, Name: "a"})
+	w.must(err)
+	_, err = w.UpdateApp(ctx, piggy, a.ID, model.AppChange{Processes: &[]int64{process.ID}})
+	w.must(err)
+	for who, c := range map[string]struct {
+		by    model.Actor
+		forms int
+	}{"piggy": {piggy, 0}, "an administrator": {ada, 1}} {
+		_, out, err := w.Export(ctx, c.by, a.ID)
+		w.must(err)
+		read, err := app.Read("a.zip", out, app.Limits{})
+		w.must(err)
+		if len(read.Forms) != c.forms || len(read.Processes) != 1 {
+			t.Errorf("%s: %d forms", who, len(read.Forms))
+		}
+	}
+	done, err := w.Publish(ctx, piggy, a.ID, model.Publishing{})
+	w.must(err)
+	if done.Wrong != "" || len(done.Warnings) != 1 || !strings.Contains(done.Warnings[0], fmt.Sprintf("%d", secret.ID)) {
+		t.Errorf("%+v", done)
+	}
+}

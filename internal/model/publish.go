@@ -76,8 +76,32 @@ func (s *Service) deploy(ctx context.Context, by Actor, m *Model, files []app.Fi
 			return nil, err
 		}
 	}
-	actor := engine.Actor{UserID: strconv.FormatInt(by.UserID, 10), Admin: true, TenantID: by.TenantID}
-	return s.engine.DeployApp(ctx, actor, a, engine.AppOptions{Name: m.Name, TenantID: by.TenantID, Of: of})
+	return s.engine.DeployApp(ctx, by.deployer(), a, engine.AppOptions{Name: m.Name, TenantID: by.TenantID, Of: of})
+}
+
+// deployer is the actor for the engine, when it has been asked whether he may deploy.
+func (a Actor) deployer() engine.Actor {
+	return engine.Actor{UserID: strconv.FormatInt(a.UserID, 10), Admin: true, TenantID: a.TenantID}
+}
+
+// DeployForm gives a form model to the engine, so that it can be attached to a task, and
+// returns the deployment's id: the same one as long as the form has not changed. The form
+// is of no app. Errors: NotFound, Forbidden, Invalid for one that is not whole.
+func (s *Service) DeployForm(ctx context.Context, by Actor, id int64) (string, error) {
+	m, err := s.GetKind(ctx, by, id, Form)
+	if err != nil {
+		return "", err
+	}
+	name := "form " + strconv.FormatInt(id, 10)
+	a, err := app.New(name, []app.File{{Name: dirs[Form] + "/" + app.Named(m.Name) + "-" + strconv.FormatInt(id, 10) + ends[Form], Bytes: m.Content}})
+	if err != nil {
+		return "", err
+	}
+	done, err := s.engine.DeployApp(ctx, by.deployer(), a, engine.AppOptions{Name: name, TenantID: by.TenantID, SkipSame: true})
+	if err != nil {
+		return "", err
+	}
+	return done.Deployment.ID, nil
 }
 
 // begin keeps what was published as a version.
