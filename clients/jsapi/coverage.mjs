@@ -5,6 +5,7 @@ import { serve } from '../serve.mjs';
 
 // What js-api 10 cannot send, each with the reason.
 const beyond = new Map([
+  ['DELETE /api/enterprise/tasks/{taskId}/groups/{groupId}', 'removeInvolvedUser asks for an instance of String and fills in no groupId'],
 ]);
 
 const done = new Set(readFileSync(process.argv[2], 'utf8').split('\n'));

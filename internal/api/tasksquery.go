@@ -139,8 +139,10 @@ func assign(v *visit, q *engine.TaskQuery, word string) error {
 
 // sameGroup is a group of the caller's by number and by name, as models may name it.
 func (v *visit) sameGroup(number string) []string {
-	if i := slices.Index(v.actor.Groups, number); i >= 0 && i+1 < len(v.actor.Groups) {
-		return []string{number, v.actor.Groups[i+1]}
+	for pair := range slices.Chunk(v.actor.Groups, 2) { // as actorOf makes them
+		if pair[0] == number {
+			return pair
+		}
 	}
 	return []string{number}
 }

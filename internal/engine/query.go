@@ -182,7 +182,8 @@ func (o Order) clause(q *query, known columnOrder, otherwise string, id string) 
 	return ` ORDER BY ` + column + direction + ` NULLS LAST, ` + id + direction
 }
 
-// list reads a page and counts all, on one snapshot. from begins with FROM.
+// list reads a page and counts all, on one snapshot: a page that is not full tells how many
+// there are. from begins with FROM.
 func list[T any](ctx context.Context, e *Engine, q *query, columns, from, order string, p Page, scan func(store.Row) (T, error)) (all []T, total int, err error) {
 	if q.err != nil {
 		return nil, 0, q.err
@@ -192,17 +193,21 @@ func list[T any](ctx context.Context, e *Engine, q *query, columns, from, order 
 		limit = 25
 	}
 	args := slices.Clone(q.Args)
-	tail := q.Page(max(p.Offset, 0), min(limit, MaxPage))
+	offset := max(p.Offset, 0)
+	limit = min(limit, MaxPage)
+	tail := q.Page(offset, limit)
 	err = e.db.Read(ctx, func(tx *store.Tx) error {
 		all = nil
-		if err := tx.QueryRow(ctx, []any{&total}, `SELECT COUNT(*) `+from+condition, args...); err != nil || total == 0 {
-			return err
-		}
-		return tx.Query(ctx, func(row store.Row) error {
+		err := tx.Query(ctx, func(row store.Row) error {
 			v, err := scan(row)
 			all = append(all, v)
 			return err
 		}, `SELECT `+columns+` `+from+condition+order+tail, q.Args...)
+		if n := len(all); err != nil || n < limit && (n > 0 || offset == 0) {
+			total = offset + n // the page tells it
+			return err
+		}
+		return tx.QueryRow(ctx, []any{&total}, `SELECT COUNT(*) `+from+condition, args...)
 	})
 	if err != nil {
 		return nil, 0, fmt.Errorf("reading a list: %w", err)
@@ -299,7 +304,7 @@ func (q *query) variables(scope string, filters []VariableFilter) {
 }
 
 // linked is a SELECT of the ids that an actor has to do with by links, his own and his
-// groups': a column of links, of the given kinds or of all.
+// groups', each once: a column of links, named id, of the given kinds or of all.
 func linked(a Actor, column string, kinds ...string) (string, []any) {
 	kind, args := "", []any{}
 	if len(kinds) > 0 {
@@ -307,15 +312,15 @@ func linked(a Actor, column string, kinds ...string) (string, []any) {
 	}
 	var parts []string
 	if a.UserID != "" {
-		parts = append(parts, `SELECT `+column+` FROM links WHERE user_id = ? AND user_id <> '' AND `+column+` <> ''`+kind)
+		parts = append(parts, `SELECT DISTINCT `+column+` AS id FROM links WHERE user_id = ? AND user_id <> '' AND `+column+` <> ''`+kind)
 		args = append(args, a.UserID)
 	}
 	if len(a.Groups) > 0 {
-		parts = append(parts, `SELECT `+column+` FROM links WHERE group_id IN (`+marks(len(a.Groups))+`) AND group_id <> '' AND `+column+` <> ''`+kind)
+		parts = append(parts, `SELECT DISTINCT `+column+` AS id FROM links WHERE group_id IN (`+marks(len(a.Groups))+`) AND group_id <> '' AND `+column+` <> ''`+kind)
 		args = append(args, anys(a.Groups)...)
 	}
 	if len(parts) == 0 {
-		return `SELECT '' WHERE 1 = 0`, nil
+		return `SELECT '' AS id WHERE 1 = 0`, nil
 	}
 	return strings.Join(parts, ` UNION `), args
 }

@@ -104,6 +104,8 @@ func TestTaskQuery(t *testing.T) {
 		"involved, ended":        {engine.TaskQuery{Involved: "piggy", State: engine.Ended}, "two three"},
 		"for the initiator":      {engine.TaskQuery{For: &kermit}, "one two"},
 		"for a group":            {engine.TaskQuery{For: &piggy}, "one four two"}, // a participant of two
+		"for another tenant":     {engine.TaskQuery{For: &engine.Actor{UserID: "kermit", TenantID: "tenant_2"}}, ""},
+		"one for another tenant": {engine.TaskQuery{For: &engine.Actor{UserID: "kermit", TenantID: "tenant_2"}, InstanceID: ids["one"]}, ""},
 		"for nobody":             {engine.TaskQuery{For: &engine.Actor{}}, ""},
 		"for a stranger":         {engine.TaskQuery{For: &engine.Actor{UserID: "x", Groups: []string{"y"}}}, ""},
 		"for an administrator":   {engine.TaskQuery{For: &engine.Actor{Admin: true}}, "one four two"},

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/sluicehq/sluice/internal/fault"
 	"github.com/sluicehq/sluice/internal/store"
@@ -70,11 +71,13 @@ var taskOrders = columnOrder{"id": "t.id", "name": "t.name", "description": "t.d
 // Tasks returns a page of tasks and how many there are.
 func (e *Engine) Tasks(ctx context.Context, tq TaskQuery) ([]Task, int, error) {
 	q := &query{}
-	tq.where(q)
-	return list(ctx, e, q, of("t", taskColumns), `FROM tasks t`, tq.Order.clause(q, taskOrders, `t.created_at DESC, t.id DESC`, "t.id"), tq.Page, scanInto((*Task).fields))
+	from := tq.where(q)
+	return list(ctx, e, q, of("t", taskColumns), from, tq.Order.clause(q, taskOrders, `t.created_at DESC, t.id DESC`, "t.id"), tq.Page, scanInto((*Task).fields))
 }
 
-func (tq *TaskQuery) where(q *query) {
+// where adds the conditions and returns where tasks are read from.
+func (tq *TaskQuery) where(q *query) (from string) {
+	from = tq.people(q)
 	q.state("t.", tq.State)
 	q.equal("t.id", tq.ID, "t.execution_id", tq.ExecutionID, "t.instance_id", tq.InstanceID, "t.parent_id", tq.ParentID, "t.name", tq.Name, "t.description", tq.Description,
 		"t.key", tq.Key, "t.category", tq.Category, "t.form_key", tq.FormKey, "t.assignee", tq.Assignee, "t.owner", tq.Owner, "t.delegation", tq.Delegation, "t.definition_id", tq.DefinitionID, "t.delete_reason", tq.DeleteReason)
@@ -96,34 +99,91 @@ func (tq *TaskQuery) where(q *query) {
 			q.Add(`t.priority `+op+` ?`, *n)
 		}
 	}
-	tq.people(q)
 	tq.process(q)
 	q.variables(`v.task_id = t.id AND v.task_id <> ''`, tq.Variables)
 	q.variables(`v.instance_id = t.instance_id AND v.execution_id = t.instance_id AND v.task_id = '' AND v.instance_id <> ''`, tq.InstanceVariables)
+	return from
 }
 
-// people adds the conditions on who has to do with a task. The ids are gathered first,
-// through indexes, so that a page of few tasks among many is found at once.
-func (tq *TaskQuery) people(q *query) {
+// people returns where tasks are read from, and adds the conditions on who has to do with
+// them. What somebody has to do with is gathered first, through indexes, and read from
+// there: a page of few tasks among many is found at once, and databases do not come to
+// walk all tasks in the list's order. Where the query names tasks by something narrower,
+// each is looked at instead.
+func (tq *TaskQuery) people(q *query) (from string) {
+	from = `FROM tasks t`
+	narrow := tq.ID+tq.ExecutionID+tq.InstanceID+tq.ParentID != "" || len(tq.InstanceIDs) > 0
+	gather := func(ids string, args []any) {
+		if !narrow && from == `FROM tasks t` {
+			from = `FROM (` + q.Text(ids, args...) + `) m CROSS JOIN tasks t`
+			q.Add(`t.id = m.id`)
+			return
+		}
+		q.Add(`t.id IN (`+ids+`)`, args...)
+	}
 	if tq.Candidate != nil {
-		ids, args := linked(*tq.Candidate, "task_id", Candidate)
-		q.Add(`t.assignee = '' AND t.id IN (`+ids+`)`, args...)
+		q.Add(`t.assignee = ''`)
+		gather(linked(*tq.Candidate, "task_id", Candidate))
 	}
 	if a := tq.CandidateOrAssigned; a != nil {
 		ids, args := linked(*a, "task_id", Candidate)
-		q.Add(`(t.assignee = ? OR t.assignee = '' AND t.id IN (`+ids+`))`, append([]any{a.UserID}, args...)...)
+		mine, more := tq.column("assignee", a.UserID)
+		q.Add(`t.assignee IN ('', ?)`, a.UserID)
+		gather(ids+` UNION `+mine, append(args, more...))
 	}
 	if tq.Involved != "" {
-		q.Add(`t.id IN (SELECT id FROM tasks WHERE assignee = ? UNION SELECT id FROM tasks WHERE owner = ? UNION SELECT task_id FROM links WHERE user_id = ? AND task_id <> '')`,
-			tq.Involved, tq.Involved, tq.Involved)
+		gather(tq.involved(Actor{UserID: tq.Involved}))
 	}
 	if tq.For != nil {
-		visibleTasks(q, *tq.For)
+		tq.visible(q, narrow, gather)
 	}
+	return from
+}
+
+// column is a SELECT of the ids of the tasks in whose column a user is, of the state that
+// is asked for: each state has an index of its own.
+func (tq *TaskQuery) column(name, user string) (string, []any) {
+	states := []string{` AND ended_at IS NULL`, ` AND ended_at IS NOT NULL`}
+	switch {
+	case name == "owner":
+		states = []string{` AND owner <> ''`}
+	case tq.State == Running:
+		states = states[:1]
+	case tq.State == Ended:
+		states = states[1:]
+	}
+	var parts []string
+	var args []any
+	for _, state := range states {
+		parts, args = append(parts, `SELECT id FROM tasks WHERE `+name+` = ?`+state), append(args, user)
+	}
+	return strings.Join(parts, ` UNION `), args
+}
+
+// involved is a SELECT of the ids of the tasks that an actor is assignee or owner of, or
+// linked to.
+func (tq *TaskQuery) involved(a Actor) (string, []any) {
+	assigned, args := tq.column("assignee", a.UserID)
+	owned, more := tq.column("owner", a.UserID)
+	links, most := linked(a, "task_id")
+	return assigned + ` UNION ` + owned + ` UNION ` + links, slices.Concat(args, more, most)
+}
+
+// visible adds the condition that an actor may know of a task.
+func (tq *TaskQuery) visible(q *query, narrow bool, gather func(string, []any)) {
+	if narrow || tq.For.Admin || tq.For.UserID == "" {
+		visibleTasks(q, *tq.For)
+		return
+	}
+	tq.For.seen(q, "t.tenant_id")
+	ids, args := tq.involved(*tq.For)
+	instances, more := linked(*tq.For, "instance_id")
+	gather(ids+` UNION SELECT o.id FROM tasks o JOIN instances i ON i.id = o.instance_id WHERE i.started_by = ? UNION SELECT o.id FROM tasks o WHERE o.instance_id IN (`+instances+`)`,
+		slices.Concat(args, []any{tq.For.UserID}, more))
 }
 
 // visibleTasks adds the condition that an actor may know of a task: what roles says, as
-// SQL.
+// SQL, looked up for each task.
 func visibleTasks(q *query, a Actor) {
 	a.seen(q, "t.tenant_id")
 	if a.Admin {
@@ -133,12 +193,14 @@ func visibleTasks(q *query, a Actor) {
 		q.Add(`1 = 0`)
 		return
 	}
-	tasks, args := linked(a, "task_id")
-	instances, more := linked(a, "instance_id")
-	args = append([]any{a.UserID, a.UserID}, args...)
-	args = append(append(args, a.UserID), more...)
-	q.Add(`t.id IN (SELECT id FROM tasks WHERE assignee = ? UNION SELECT id FROM tasks WHERE owner = ? UNION `+tasks+
-		` UNION SELECT o.id FROM tasks o JOIN instances i ON i.id = o.instance_id WHERE i.started_by = ? UNION SELECT o.id FROM tasks o WHERE o.instance_id IN (`+instances+`))`, args...)
+	who, args := `l.user_id = ?`, []any{a.UserID}
+	if len(a.Groups) > 0 {
+		who, args = `(`+who+` OR l.group_id IN (`+marks(len(a.Groups))+`))`, append(args, anys(a.Groups)...)
+	}
+	all := slices.Concat([]any{a.UserID, a.UserID}, args, []any{a.UserID}, args)
+	q.Add(`(t.assignee = ? OR t.owner = ? OR EXISTS (SELECT 1 FROM links l WHERE l.task_id = t.id AND `+who+`) OR t.instance_id <> '' AND (
+		EXISTS (SELECT 1 FROM instances i WHERE i.id = t.instance_id AND i.started_by = ?) OR
+		EXISTS (SELECT 1 FROM links l WHERE l.instance_id = t.instance_id AND l.instance_id <> '' AND `+who+`)))`, all...)
 }
 
 // process adds the conditions on the process that a task is part of.

@@ -16,19 +16,25 @@ type Where struct {
 // Add adds a condition in which each ? stands for the next of the arguments; when there
 // is one argument, every ? stands for it.
 func (w *Where) Add(condition string, args ...any) {
+	w.conditions = append(w.conditions, w.Text(condition, args...))
+}
+
+// Text is a text of a statement before its conditions, with ? as Add has it: its arguments
+// are added, and their parameters numbered.
+func (w *Where) Text(text string, args ...any) string {
 	first := len(w.Args)
 	w.Args = append(w.Args, args...)
 	var b strings.Builder
 	for n := 0; ; n++ {
-		before, after, more := strings.Cut(condition, "?")
+		before, after, more := strings.Cut(text, "?")
 		b.WriteString(before)
 		if !more {
 			break
 		}
 		fmt.Fprintf(&b, "$%d", first+1+min(n, len(args)-1))
-		condition = after
+		text = after
 	}
-	w.conditions = append(w.conditions, b.String())
+	return b.String()
 }
 
 // In adds the condition that a column is one of the values, of which there is at least one.
