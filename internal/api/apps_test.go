@@ -104,7 +104,18 @@ func TestAppFromImportToTask(t *testing.T) {
 	if a := w.Call(t, w.admin, "POST", "runtime-app-definitions", map[string]any{"appDefinitions": []any{map[string]any{"id": visit["id"]}}}); a.Status != 200 {
 		t.Errorf("%d %s", a.Status, a.Body)
 	}
-	expect(t, "start", w.own(t, w.user, "POST", "runtime/process-instances", map[string]any{"processDefinitionKey": "visit"}), 201, nil)
+	definition := first(t, w.Call(t, w.user, "GET", "process-definitions?latest=true&appDefinitionId="+number, nil))
+	if definition["key"] != "visit" || definition["deploymentId"] != visit["deploymentId"] {
+		t.Errorf("%v", definition)
+	}
+	expect(t, "start", w.Call(t, w.user, "POST", "process-instances", map[string]any{"processDefinitionId": definition["id"], "name": "One", "values": map[string]any{"patient": "Ann"}}), 200, map[string]any{"name": "One"})
+	task := first(t, w.Call(t, w.user, "POST", "tasks/query", map[string]any{"appDefinitionId": number}))
+	data := w.own(t, w.admin, "GET", "form/form-data?taskId="+task["id"].(string), nil)
+	expect(t, "its form", data, 200, map[string]any{"formKey": task["formKey"], "deploymentId": visit["deploymentId"]})
+	if task["formKey"] == nil {
+		t.Errorf("%v", task)
+	}
+	expect(t, "of another app", w.Call(t, w.user, "POST", "tasks/query", map[string]any{"appDefinitionId": 999}), 200, map[string]any{"total": 0})
 
 	out := w.Call(t, w.admin, "GET", "app-definitions/"+id+"/export", nil)
 	if out.Status != 200 || out.Header.Get("Content-Type") != "application/zip" || out.Header.Get("Content-Disposition") != "attachment; filename*=UTF-8''Visit.zip" || out.Body != in {
@@ -330,12 +341,13 @@ func TestRealApps(t *testing.T) {
 		}
 		deployment, _ := object(a.JSON, "appDefinition")["deploymentId"].(string)
 		expect(t, name+": deploy", w.Call(t, w.admin, "POST", "runtime-app-definitions", map[string]any{"appDefinitions": []any{map[string]any{"id": id}}}), 200, nil)
-		definitions, _ := w.own(t, w.admin, "GET", "repository/process-definitions?deploymentId="+deployment, nil).JSON["data"].([]any)
+		number := w.numberOf(t, id)
+		definitions, _ := w.Call(t, w.admin, "GET", "process-definitions?latest=true&appDefinitionId="+number, nil).JSON["data"].([]any)
 		if len(definitions) == 0 {
 			t.Errorf("%s has no process", name)
 		}
 		for _, d := range definitions {
-			w.firstTask(t, d.(map[string]any)["id"].(string), deployment)
+			w.firstTask(t, d.(map[string]any)["id"].(string), deployment, number)
 		}
 		out := w.Call(t, w.admin, "GET", "app-definitions/"+id+"/export", nil)
 		back := w.sendFile(t, w.admin, "enterprise/app-definitions/publish-app", name+".zip", out.Body)
@@ -373,9 +385,22 @@ var realStarts = map[string]struct {
 	"variable-datamodel-mapping":    {stops: "variableToDataModelMapping"},
 }
 
-// firstTask starts a process of a real app and looks for its first tasks, which have their
-// forms.
-func (w world) firstTask(t *testing.T, definition, deployment string) {
+// numberOf is the number that a model's app has on the landing page.
+func (w world) numberOf(t *testing.T, id string) string {
+	t.Helper()
+	list, _ := w.Call(t, w.admin, "GET", "runtime-app-definitions", nil).JSON["data"].([]any)
+	for _, one := range list {
+		if a := one.(map[string]any); fmt.Sprint(a["modelId"]) == id {
+			return fmt.Sprint(a["id"])
+		}
+	}
+	t.Fatalf("the app of the model %s is not on the landing page", id)
+	return ""
+}
+
+// firstTask starts a process of a real app and looks for its first tasks, among those of the
+// app; they have their forms.
+func (w world) firstTask(t *testing.T, definition, deployment, number string) {
 	t.Helper()
 	key, _, _ := strings.Cut(definition, ":")
 	want, known := realStarts[key]
@@ -386,18 +411,18 @@ func (w world) firstTask(t *testing.T, definition, deployment string) {
 	for name, value := range want.variables {
 		variables = append(variables, map[string]any{"name": name, "value": value})
 	}
-	a := w.own(t, w.admin, "POST", "runtime/process-instances", map[string]any{"processDefinitionId": definition, "variables": variables})
+	a := w.Call(t, w.admin, "POST", "process-instances", map[string]any{"processDefinitionId": definition, "name": key, "variables": variables})
 	if want.stops != "" {
 		if a.Status != 400 || !strings.Contains(a.Body, want.stops) {
 			t.Errorf("%s: %d %s, want that it stops at %s", key, a.Status, a.Body, want.stops)
 		}
 		return
 	}
-	if a.Status != 201 {
+	if a.Status != 200 {
 		t.Errorf("%s: start: %d %s", key, a.Status, a.Body)
 		return
 	}
-	a = w.Call(t, w.admin, "POST", "tasks/query", map[string]any{"processInstanceId": a.Text("id")})
+	a = w.Call(t, w.admin, "POST", "tasks/query", map[string]any{"processInstanceId": a.Text("id"), "appDefinitionId": number})
 	list, _ := a.JSON["data"].([]any)
 	if a.Status != 200 || len(list) != want.tasks {
 		t.Errorf("%s: %d tasks, want %d: %s", key, len(list), want.tasks, a.Body)
