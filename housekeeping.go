@@ -84,6 +84,8 @@ func (s *Server) newHousekeeping() *housekeeping {
 	add("sessions", s.users.Sweep)
 	if s.engine != nil {
 		add("unfinished_uploads", s.engine.SweepUploads)
+		add("content_files", s.engine.SweepFiles)
+		add("form_drafts", s.engine.SweepDrafts)
 	}
 	add("attempts", s.guard.Sweep)
 	add("audit_events", func(ctx context.Context, limit int) (int64, error) {

@@ -64,6 +64,7 @@ var keys = []key{
 	{name: "sluice.process.max-variable-bytes", set: whole(func(c *Config) *int { return &c.Process.MaxVariable })},
 	{name: "sluice.process.max-content-bytes", set: whole(func(c *Config) *int { return &c.Process.MaxContent })},
 	{name: "sluice.api-explorer", set: flag(func(c *Config) *bool { return &c.APIExplorer })},
+	{name: "sluice.process.content-folder", set: text(func(c *Config) *string { return &c.Process.ContentFolder })},
 	{name: "sluice.process.max-deployment-bytes", set: whole(func(c *Config) *int { return &c.Process.MaxDeployment })},
 	{name: "sluice.mail.host", set: text(func(c *Config) *string { return &c.Mail.Host })},
 	{name: "sluice.mail.port", set: whole(func(c *Config) *int { return &c.Mail.Port })},

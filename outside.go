@@ -106,6 +106,15 @@ func (s *Server) known() (map[string]engine.Delegate, map[string]juel.Object, er
 	return delegates, beans, nil
 }
 
+// fetcher reads from the services that forms name, by the rules of REST calls.
+func (s *Server) fetcher() func(context.Context, string) ([]byte, error) {
+	f, err := delegate.NewFetcher(s.cfg.outside().Calls)
+	if err != nil {
+		return func(context.Context, string) ([]byte, error) { return nil, err } // Validate has refused it
+	}
+	return f.Get
+}
+
 // person tells expressions of processes who somebody is.
 func (s *Server) person(ctx context.Context, id string) (delegate.User, bool, error) {
 	n, _ := strconv.ParseInt(id, 10, 64) // 0, which is nobody's, when it is no number

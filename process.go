@@ -41,6 +41,10 @@ type ProcessConfig struct {
 	// uploaded content, of one deployment's file. sluice.process.max-variable-bytes,
 	// .max-content-bytes, .max-deployment-bytes. Default 8, 100 and 64 MiB.
 	MaxVariable, MaxContent, MaxDeployment int
+	// ContentFolder is the folder in which the bytes of uploaded contents are kept; all
+	// servers on a database need the same one. Empty means the database. What was kept before
+	// it was set stays where it is. sluice.process.content-folder. Default none.
+	ContentFolder string
 }
 
 func defaultProcess() ProcessConfig {
@@ -106,7 +110,7 @@ func (s *Server) openEngine() (err error) {
 		return err
 	}
 	s.engine, err = engine.New(s.db, engine.Config{
-		History: p.History, Delegates: delegates, Beans: beans, MaxSteps: p.MaxSteps, MaxValue: p.MaxVariable, MaxContent: int64(p.MaxContent), Retries: p.Retries, RetryWait: p.RetryWait,
+		History: p.History, Delegates: delegates, Beans: beans, MaxSteps: p.MaxSteps, MaxValue: p.MaxVariable, MaxContent: int64(p.MaxContent), ContentFolder: p.ContentFolder, Retries: p.Retries, RetryWait: p.RetryWait,
 		Lease: p.Lease, Workers: p.Workers, Poll: p.Poll, Now: s.now, Log: s.log,
 	})
 	return err

@@ -334,7 +334,7 @@ func matches(mux *http.ServeMux, r *http.Request) bool {
 
 // apiHandler settles who is calling before any operation runs.
 func (s *Server) apiHandler() http.Handler {
-	rest := api.New(s.users, api.Config{Version: apsVersion, Filters: filter.New(s.db), Engine: s.engine, Models: model.New(s.db, s.engine, s.deploymentLimits(), s.now), Limits: s.deploymentLimits(), Log: s.log})
+	rest := api.New(s.users, api.Config{Version: apsVersion, Filters: filter.New(s.db), Engine: s.engine, Models: model.New(s.db, s.engine, s.deploymentLimits(), s.now), Limits: s.deploymentLimits(), Fetch: s.fetcher(), Log: s.log})
 	s.described = rest.OpenAPI(Version, s.cfg.issuer())
 	processes := api.NewProcesses(s.users, s.engine, s.deploymentLimits(), s.log)
 	enterprise, own := s.behindCheck(rest, rest.Refuse), s.behindCheck(processes, processes.Refuse)

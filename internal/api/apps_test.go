@@ -118,7 +118,7 @@ func TestAppFromImportToTask(t *testing.T) {
 	expect(t, "of another app", w.Call(t, w.user, "POST", "tasks/query", map[string]any{"appDefinitionId": 999}), 200, map[string]any{"total": 0})
 
 	out := w.Call(t, w.admin, "GET", "app-definitions/"+id+"/export", nil)
-	if out.Status != 200 || out.Header.Get("Content-Type") != "application/zip" || out.Header.Get("Content-Disposition") != "attachment; filename*=UTF-8''Visit.zip" || out.Body != in {
+	if out.Status != 200 || out.Header.Get("Content-Type") != "application/zip" || out.Header.Get("Content-Disposition") != `attachment; filename="Visit.zip"; filename*=UTF-8''Visit.zip` || out.Body != in {
 		t.Errorf("export: %d %v %d bytes, want %d", out.Status, out.Header, len(out.Body), len(in))
 	}
 	deployed := w.Call(t, w.user, "GET", "export-app-deployment/"+visit["deploymentId"].(string), nil)

@@ -144,13 +144,26 @@ type stream struct {
 func (s stream) write(w http.ResponseWriter) {
 	h := w.Header()
 	h.Set("Content-Type", s.kind)
-	h.Set("Content-Disposition", "attachment; filename*=UTF-8''"+url.PathEscape(s.name))
+	h.Set("Content-Disposition", attachment(s.name))
 	h.Set("Content-Security-Policy", "default-src 'none'; sandbox")
 	if s.size >= 0 {
 		h.Set("Content-Length", strconv.FormatInt(s.size, 10))
 	}
 	w.WriteHeader(http.StatusOK)
 	_ = s.to(w) // the length tells the caller that it was cut off
+}
+
+// attachment is the header that has a browser keep a file under a name (RFC 6266): for old
+// ones in ASCII, for others as it is.
+func attachment(name string) string {
+	plain := strings.Map(func(r rune) rune {
+		if r < ' ' || r > '~' || strings.ContainsRune(`"\\%;/`, r) {
+			return '_'
+		}
+		return r
+	}, name)
+	encoded := strings.NewReplacer("+", "%20", "'", "%27", "(", "%28", ")", "%29", "*", "%2A").Replace(url.QueryEscape(name))
+	return `attachment; filename="` + plain + `"; filename*=UTF-8''` + encoded
 }
 
 // ServeHTTP answers a call.

@@ -492,7 +492,7 @@ func (p *Processes) attachments(v *visit) (any, error) {
 // addAttachment takes the address of a content as JSON, or the content itself as a
 // multipart body: name, description and type first, then the file.
 func (p *Processes) addAttachment(v *visit) (any, error) {
-	a := engine.Attachment{TaskID: v.PathValue("id")}
+	a := engine.Attachment{TaskID: v.PathValue("id"), Related: true}
 	if !strings.HasPrefix(v.Header.Get("Content-Type"), "multipart/form-data") {
 		var body struct{ Name, Description, Type, ExternalURL string }
 		if err := v.body(&body); err != nil {
@@ -572,7 +572,7 @@ func (p *Processes) attachmentContent(v *visit) (any, error) {
 	if a.URL != "" {
 		return nil, fault.New(fault.NotFound, "The attachment %d has an address, and no content here.", a.ID)
 	}
-	return stream{kind: a.MediaType, name: a.Name, size: a.Size, to: func(w io.Writer) error { return p.engine.Content(v.Context(), a.ID, w) }}, nil
+	return stream{kind: a.MediaType, name: a.Name, size: a.Size, to: func(w io.Writer) error { return p.engine.Content(v.Context(), a, w) }}, nil
 }
 
 func (p *Processes) deleteAttachment(v *visit) (any, error) {

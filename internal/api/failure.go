@@ -2,6 +2,7 @@ package api
 
 import (
 	"encoding/json"
+	"errors"
 	"net/http"
 	"strconv"
 
@@ -50,25 +51,42 @@ func (a *API) Refuse(w http.ResponseWriter, r *http.Request, err error) {
 		// Not for pages' scripts: the browser would open a dialogue of its own.
 		w.Header().Set("WWW-Authenticate", `Basic realm="sluice", charset="UTF-8"`)
 	}
-	WriteError(w, status, fault.Message(err))
+	w.Header().Set("Cache-Control", "no-store")
+	w.Header().Set("X-Content-Type-Options", "nosniff")
+	body := errorBody{Message: fault.Message(err), MessageKey: messageKeys[status]}
+	var more *detailed
+	if errors.As(err, &more) {
+		body.Data = more.data
+	}
+	writeJSON(w, status, body)
 }
+
+// detailed is an error that tells more than its message, as APS's customData.
+type detailed struct {
+	error
+	data map[string]any
+}
+
+// Unwrap returns the error.
+func (d *detailed) Unwrap() error { return d.error }
 
 // errorBody is APS's ErrorInfo.
 type errorBody struct {
-	Message    string `json:"message"`
-	MessageKey string `json:"messageKey"`
+	Message    string         `json:"message"`
+	MessageKey string         `json:"messageKey"`
+	Data       map[string]any `json:"customData,omitempty"`
 }
 
 // WriteError writes status and APS's error body.
 func WriteError(w http.ResponseWriter, status int, message string) {
 	w.Header().Set("Cache-Control", "no-store")
 	w.Header().Set("X-Content-Type-Options", "nosniff")
-	writeJSON(w, status, errorBody{message, messageKeys[status]})
+	writeJSON(w, status, errorBody{Message: message, MessageKey: messageKeys[status]})
 }
 
 // WriteErrorBody writes APS's error body behind a status that was written.
 func WriteErrorBody(w http.ResponseWriter, status int, message string) {
-	_ = json.NewEncoder(w).Encode(errorBody{message, messageKeys[status]})
+	_ = json.NewEncoder(w).Encode(errorBody{Message: message, MessageKey: messageKeys[status]})
 }
 
 func writeJSON(w http.ResponseWriter, status int, v any) {

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"context"
 	"log/slog"
 	"net/http"
 	"strconv"
@@ -33,7 +34,10 @@ type Config struct {
 	// Engine is what runs the processes; Limits bound the apps that are given to it.
 	Engine *engine.Engine
 	Limits app.Limits
-	Log    *slog.Logger
+	// Fetch reads what a service answers whose address a form's field names, within limits of
+	// place, time and size.
+	Fetch func(ctx context.Context, address string) ([]byte, error)
+	Log   *slog.Logger
 }
 
 // API is the REST API; it stands behind identity.RequireToken or RequireBasic.
@@ -50,7 +54,7 @@ func New(users *identity.Service, cfg Config) *API {
 	a := &API{users: users, cfg: cfg, mux: http.NewServeMux(), routes: map[string]*route{}}
 	for _, register := range []func(){
 		a.registerSystem, a.registerIdentity, a.registerPictures, a.registerAdminUsers, a.registerAdminGroups, a.registerTenants, a.registerFilters,
-		a.registerTasks, a.registerDefinitions, a.registerInstances,
+		a.registerTasks, a.registerDefinitions, a.registerInstances, a.registerForms, a.registerSubmitted, a.registerContents,
 		a.registerApps, a.registerRuntimeApps, a.registerModels, a.registerFormModels,
 		a.registerUnbuilt,
 	} {

@@ -120,7 +120,9 @@ func (c *caller) send(ctx context.Context, key string, r *request) (*answer, err
 	if len(r.Body) > 0 && out.Header.Get("Content-Type") == "" {
 		out.Header.Set("Content-Type", "application/json")
 	}
-	out.Header.Set("Idempotency-Key", key)
+	if key != "" {
+		out.Header.Set("Idempotency-Key", key)
+	}
 	if e, ok := c.calls.Endpoints[r.Endpoint]; ok && e.User != "" {
 		out.SetBasicAuth(e.User, e.Password)
 	}

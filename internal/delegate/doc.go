@@ -12,5 +12,7 @@
 // into requests as they are and never evaluated. Neither requests nor credentials are
 // logged.
 //
+// A Fetcher asks services for the choices of forms, by the same rules.
+//
 // It knows no database and no HTTP server.
 package delegate

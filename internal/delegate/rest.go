@@ -213,7 +213,7 @@ func (restCall) Apply(_ context.Context, x *engine.Execution, text string) error
 		}
 	}
 	for _, m := range wanted {
-		if err := x.Set(m.first("variablename", "variableid", "variable", "processvariable", "newvariablename", "target"), part(body, m.first("jsonproperty", "propertyname", "property", "responseproperty", "jsonpath", "path", "name", "key"))); err != nil {
+		if err := x.Set(m.first("variablename", "variableid", "variable", "processvariable", "newvariablename", "target"), juel.Part(body, m.first("jsonproperty", "propertyname", "property", "responseproperty", "jsonpath", "path", "name", "key"))); err != nil {
 			return err
 		}
 	}
@@ -248,27 +248,6 @@ func numbered(v any) any {
 	case map[string]any:
 		for name := range v {
 			v[name] = numbered(v[name])
-		}
-	}
-	return v
-}
-
-// part follows a path as items[0].name or items.0.name; nil when it leads nowhere. The
-// empty path, . and $ are the whole.
-func part(v any, path string) any {
-	path = strings.TrimPrefix(strings.TrimSpace(path), "$")
-	for _, name := range strings.FieldsFunc(path, func(r rune) bool { return strings.ContainsRune(".[]'\"", r) }) {
-		switch in := v.(type) {
-		case map[string]any:
-			v = in[name]
-		case []any:
-			i, err := juel.Integer(name)
-			if err != nil || i < 0 || i >= int64(len(in)) {
-				return nil
-			}
-			v = in[i]
-		default:
-			return nil
 		}
 	}
 	return v

@@ -65,7 +65,7 @@ func TestAttachments(t *testing.T) {
 		t.Errorf("%+v", a)
 	}
 	var got bytes.Buffer
-	w.must(w.e.Content(ctx, a.ID, &got))
+	w.must(w.e.Content(ctx, a, &got))
 	if !bytes.Equal(got.Bytes(), big) {
 		t.Errorf("%d bytes came back", got.Len())
 	}
@@ -80,12 +80,12 @@ func TestAttachments(t *testing.T) {
 		"unknown": {engine.Attachment{Name: "x", MediaType: "nonsense"}, "\x00\x01\x02", "application/octet-stream"},
 		"empty":   {engine.Attachment{Name: "x"}, "", "text/plain"},
 	} {
-		test.a.InstanceID = ids["one"]
+		test.a.InstanceID, test.a.Related = ids["one"], true
 		if a, err := w.e.AddAttachment(ctx, kermit, test.a, strings.NewReader(test.body)); err != nil || a.MediaType != test.want || a.Size != int64(len(test.body)) {
 			t.Errorf("%s: %+v %v", name, a, err)
 		}
 	}
-	link, err := w.e.AddAttachment(ctx, kermit, engine.Attachment{TaskID: task.ID, Name: "link", URL: "https://sluice.example/x"}, nil)
+	link, err := w.e.AddAttachment(ctx, kermit, engine.Attachment{TaskID: task.ID, Name: "link", Related: true, URL: "https://sluice.example/x"}, nil)
 	w.must(err)
 	related := true
 	if all, n, err := w.e.Attachments(ctx, gonzo, engine.AttachmentQuery{TaskID: task.ID}); err != nil || n != 2 || all[0].ID != link.ID {
@@ -101,13 +101,14 @@ func TestAttachments(t *testing.T) {
 	w.must(err)
 	for name, err := range map[string]error{
 		"a stranger": second2(w.e.Attachment(ctx, fozzie, a.ID)), "loose": second2(w.e.Attachment(ctx, gonzo, loose.ID)), "deleting": w.e.DeleteAttachment(ctx, fozzie, a.ID),
-		"adding": second2(w.e.AddAttachment(ctx, fozzie, engine.Attachment{TaskID: task.ID, Name: "x"}, strings.NewReader("x"))),
+		"deleting what somebody else has given": w.e.DeleteAttachment(ctx, gonzo, a.ID),
+		"adding":                                second2(w.e.AddAttachment(ctx, fozzie, engine.Attachment{TaskID: task.ID, Name: "x"}, strings.NewReader("x"))),
 	} {
 		if !fault.Is(err, fault.Forbidden) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	w.must(w.e.DeleteAttachment(ctx, gonzo, a.ID))
+	w.must(w.e.DeleteAttachment(ctx, kermit, a.ID))
 	if n := w.count(`SELECT COUNT(*) FROM attachment_pieces WHERE attachment_id = $1`, a.ID); n != 0 {
 		t.Errorf("%v pieces are left", n)
 	}

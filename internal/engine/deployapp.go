@@ -161,8 +161,12 @@ func (c *command) forms(done *Deployed, a *app.App) error {
 		if err != nil {
 			return err
 		}
+		number, err := c.tx.Next(c.ctx, AppSequence)
+		if err != nil {
+			return err
+		}
 		text := strings.TrimPrefix(string(f.Bytes), "\xef\xbb\xbf")
-		if err := c.insert("forms", `id, key, version, name, deployment_id, tenant_id, json`, [][]any{{newID(), f.Key, version, f.Name, d.ID, d.TenantID, text}}, ""); err != nil {
+		if err := c.insert("forms", `id, number, key, version, name, deployment_id, tenant_id, json`, [][]any{{newID(), number, f.Key, version, f.Name, d.ID, d.TenantID, text}}, ""); err != nil {
 			return err
 		}
 	}

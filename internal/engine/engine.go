@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/sluicehq/sluice/internal/content"
 	"github.com/sluicehq/sluice/internal/dmn"
 	"github.com/sluicehq/sluice/internal/juel"
 	"github.com/sluicehq/sluice/internal/store"
@@ -33,6 +34,8 @@ type Config struct {
 	MaxState int
 	// MaxContent bounds the bytes of one uploaded content; 0 means 100 MiB.
 	MaxContent int64
+	// ContentFolder is where the bytes of contents are kept; empty means the database.
+	ContentFolder string
 	// MaxDepth bounds how many instances may call one another; 0 means 100.
 	MaxDepth int
 	// Retries is how often a failing job is tried when its activity does not say;
@@ -70,6 +73,9 @@ type Engine struct {
 	db          *store.DB
 	definitions shelf[definition]
 	tables      shelf[dmn.Table]
+	forms       shelf[DeployedForm]
+	submissions reserve
+	contents    *content.Store
 	id          string // names this process as the owner of leases
 	wake        chan struct{}
 	quit        context.CancelFunc
@@ -83,8 +89,13 @@ func New(db *store.DB, cfg Config) (*Engine, error) {
 		return nil, err
 	}
 	cfg = cfg.withDefaults()
+	contents, err := content.New(db, cfg.ContentFolder)
+	if err != nil {
+		return nil, err
+	}
 	ended, quit := context.WithCancel(context.Background())
-	return &Engine{cfg: cfg, db: db, id: newID(), wake: make(chan struct{}, 1), ended: ended, quit: quit,
+	return &Engine{contents: contents, forms: newShelf[DeployedForm](), submissions: reserve{name: "submitted_form"},
+		cfg: cfg, db: db, id: newID(), wake: make(chan struct{}, 1), ended: ended, quit: quit,
 		definitions: newShelf[definition](), tables: newShelf[dmn.Table]()}, nil
 }
 
@@ -92,7 +103,7 @@ func New(db *store.DB, cfg Config) (*Engine, error) {
 func (e *Engine) Close() error {
 	e.quit()
 	e.running.Wait()
-	return nil
+	return e.contents.Close()
 }
 
 // check lists everything that is wrong with the configuration.

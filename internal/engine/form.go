@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/sluicehq/sluice/internal/bpmn"
 	"github.com/sluicehq/sluice/internal/fault"
@@ -15,15 +14,11 @@ import (
 
 // FormData is a form with what it is bound to and what is in it.
 type FormData struct {
-	ID      string
-	Key     string // what formKey names
-	Version int
-	Name    string
-	JSON    []byte // as it was deployed; nil when there is none with that key
-	Form    *form.Form
+	DeployedForm // its ID is empty and its Form nil when there is none with that key
 	// Values are the variables that can be seen there, and over them what was saved of the
 	// form before it is submitted.
 	Values     map[string]any
+	Outcome    string     // that was chosen when it was submitted
 	Properties []Property // those of the model itself (activiti:formProperty)
 	Task       *Task      // nil for a start form
 	Definition *Definition
@@ -89,22 +84,6 @@ func (c *command) startForm(def *definition) (*FormData, error) {
 	return data, nil
 }
 
-// findForm fills in the form of that key: the deployment's own, or else the newest one.
-func (c *command) findForm(data *FormData, key, deployment, tenant string) error {
-	if data.Key = key; key == "" {
-		return nil
-	}
-	err := c.tx.QueryRow(c.ctx, []any{&data.ID, &data.Version, &data.Name, &data.JSON}, `SELECT id, version, name, json FROM forms WHERE tenant_id = $1 AND key = $2
-		ORDER BY CASE WHEN deployment_id = $3 THEN 0 ELSE 1 END, version DESC LIMIT 1`, tenant, key, deployment)
-	if errors.Is(err, store.ErrNoRow) {
-		return nil
-	}
-	if err == nil {
-		data.Form, err = form.Parse(data.JSON)
-	}
-	return err
-}
-
 func newProperty(p bpmn.FormProperty) Property {
 	return Property{ID: p.ID, Name: p.Name, Type: or(p.Type, "string"), Readable: p.Readable, Writable: p.Writable, Required: p.Required, DatePattern: p.DatePattern, Values: p.Values,
 		variable: or(p.Variable, p.ID)}
@@ -128,13 +107,16 @@ func (e *Engine) TaskForm(ctx context.Context, actor Actor, taskID string) (*For
 			}
 			p.x = inst.find(t.ExecutionID)
 		}
-		data, err = c.taskForm(p)
-		return err
+		if data, err = c.taskForm(p); err != nil || !t.EndedAt.IsZero() {
+			return err
+		}
+		return c.draft(t.ID, data.Values)
 	})
 	return data, err
 }
 
-// taskForm reads the form of a task, which may have ended.
+// taskForm reads the form of a task: an open one as it is to be filled in, an ended one
+// as it was submitted.
 func (c *command) taskForm(p place) (*FormData, error) {
 	t := p.t
 	data := &FormData{Task: &t.Task, Values: map[string]any{}}
@@ -146,6 +128,11 @@ func (c *command) taskForm(p place) (*FormData, error) {
 			return nil, err
 		}
 		data.Definition, deployment, node = &def.Definition, def.DeploymentID, def.process.Nodes[t.Key]
+	}
+	if !t.EndedAt.IsZero() {
+		if done, err := c.asSubmitted(data, `task_id = $1 AND task_id <> ''`, t.ID); done || err != nil {
+			return data, err
+		}
 	}
 	if err := c.findForm(data, t.FormKey, deployment, t.TenantID); err != nil {
 		return nil, err
@@ -166,7 +153,7 @@ func (c *command) taskForm(p place) (*FormData, error) {
 			data.Properties = append(data.Properties, property)
 		}
 	}
-	return data, c.draft(t.ID, data.Values)
+	return data, nil
 }
 
 // property is a property with the value that it has now.
@@ -216,17 +203,26 @@ func encodeForm(values map[string]any) (string, error) {
 	return string(text), nil
 }
 
-// SaveForm keeps what a form of an open task holds, without checking it.
+// SaveForm keeps what a form of an open task holds, without checking it; the contents that
+// its fields name become the task's.
 func (e *Engine) SaveForm(ctx context.Context, actor Actor, taskID string, values map[string]any) error {
 	text, err := encodeForm(values)
 	if err != nil {
 		return err
 	}
 	return e.do(ctx, actor, func(c *command) error {
-		if _, err := c.permitted(taskID, toUpdate); err != nil {
+		t, err := c.permitted(taskID, toUpdate)
+		if err != nil {
 			return err
 		}
-		_, err := c.tx.Exec(ctx, `INSERT INTO form_drafts (task_id, content, user_id, at) VALUES ($1, $2, $3, $4)
+		data, err := c.taskForm(place{c: c, x: t.x, t: t})
+		if err != nil {
+			return err
+		}
+		if err := c.takeContents(data.Form, values, taskID, t.InstanceID); err != nil {
+			return err
+		}
+		_, err = c.tx.Exec(ctx, `INSERT INTO form_drafts (task_id, content, user_id, at) VALUES ($1, $2, $3, $4)
 			ON CONFLICT (task_id) DO UPDATE SET content = excluded.content, user_id = excluded.user_id, at = excluded.at`, taskID, text, actor.UserID, store.Millis(c.now))
 		return err
 	})
@@ -236,6 +232,10 @@ func (e *Engine) SaveForm(ctx context.Context, actor Actor, taskID string, value
 // task, all in one transaction. A task without a form takes the values as variables.
 // Errors: Invalid with every problem by field, and those of Complete.
 func (e *Engine) CompleteForm(ctx context.Context, actor Actor, taskID string, values map[string]any, outcome string) error {
+	number, err := e.submissions.take(ctx, e.db)
+	if err != nil {
+		return err
+	}
 	return e.do(ctx, actor, func(c *command) error {
 		t, err := c.permitted(taskID, toComplete)
 		if err != nil {
@@ -252,7 +252,7 @@ func (e *Engine) CompleteForm(ctx context.Context, actor Actor, taskID string, v
 		if err != nil {
 			return err
 		}
-		if err := c.submitted(data, sub, t.InstanceID); err != nil {
+		if err := c.submitted(data, sub, number, t.InstanceID, t.keeps(e)); err != nil {
 			return err
 		}
 		here := place{c: c, x: t.x}
@@ -288,8 +288,9 @@ func (d *FormData) submit(values map[string]any, outcome string) (*form.Submissi
 	return sub, nil
 }
 
-// submitted keeps what was submitted.
-func (c *command) submitted(d *FormData, sub *form.Submission, instance string) error {
+// submitted keeps what was submitted, under a number, unless no history is kept, and
+// gives the contents that were chosen to the task or instance.
+func (c *command) submitted(d *FormData, sub *form.Submission, number int64, instance string, keep bool) error {
 	text, err := encodeForm(sub.Values)
 	if err != nil || d.Form == nil {
 		return err
@@ -297,18 +298,17 @@ func (c *command) submitted(d *FormData, sub *form.Submission, instance string) 
 	task, definition := "", ""
 	if d.Task != nil {
 		task = d.Task.ID
-		if _, err := c.tx.Exec(c.ctx, `DELETE FROM form_drafts WHERE task_id = $1`, task); err != nil {
-			return err
-		}
+		c.along(`DELETE FROM form_drafts WHERE task_id = $1`, task)
 	}
 	if d.Definition != nil {
 		definition = d.Definition.ID
 	}
-	id, err := c.tx.Next(c.ctx, "submitted_form")
-	if err != nil {
+	if err := c.takeContents(d.Form, sub.Values, task, instance); err != nil || !keep {
 		return err
 	}
-	return c.insert("submitted_forms", submittedColumns, [][]any{{id, d.ID, task, instance, definition, text, sub.Outcome, c.actor.UserID, store.Millis(c.now)}}, "")
+	c.along(`INSERT INTO submitted_forms (`+submittedColumns+`) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
+		number, d.ID, task, instance, definition, text, sub.Outcome, c.actor.UserID, store.Millis(c.now))
+	return nil
 }
 
 // StartWithForm checks what was submitted to a start form, and starts the definition
@@ -317,8 +317,12 @@ func (e *Engine) StartWithForm(ctx context.Context, actor Actor, o StartOptions,
 	if err := o.check(); err != nil {
 		return nil, err
 	}
+	number, err := e.submissions.take(ctx, e.db)
+	if err != nil {
+		return nil, err
+	}
 	var made *instance
-	err := e.do(ctx, actor, func(c *command) error {
+	err = e.do(ctx, actor, func(c *command) error {
 		d, start, err := c.chosen(o)
 		if err != nil {
 			return err
@@ -345,52 +349,10 @@ func (e *Engine) StartWithForm(ctx context.Context, actor Actor, o StartOptions,
 		if made, err = c.start(d, start, with); err != nil {
 			return err
 		}
-		return c.submitted(data, sub, made.ID)
+		return c.submitted(data, sub, number, made.ID, made.def.keeps("activity"))
 	})
 	if err != nil {
 		return nil, err
 	}
 	return &made.Instance, nil
-}
-
-// Submitted is a form as it was submitted.
-type Submitted struct {
-	ID           int64
-	FormID       string
-	FormKey      string
-	FormName     string
-	TaskID       string // empty: a start form
-	TaskName     string
-	InstanceID   string
-	DefinitionID string
-	Values       map[string]any
-	Outcome      string
-	UserID       string
-	At           time.Time
-}
-
-const submittedColumns = `id, form_id, task_id, instance_id, definition_id, content, outcome, user_id, at`
-
-// SubmittedForms returns a page of what was submitted for a task or, when taskID is empty,
-// an instance, the newest first.
-func (e *Engine) SubmittedForms(ctx context.Context, actor Actor, taskID, instanceID string, p Page) ([]Submitted, int, error) {
-	if _, err := e.subject(ctx, actor, taskID, instanceID); err != nil {
-		return nil, 0, err
-	}
-	q := &query{}
-	if taskID != "" {
-		q.Add(`s.task_id = ? AND s.task_id <> ''`, taskID)
-	} else {
-		q.Add(`s.instance_id = ? AND s.instance_id <> ''`, instanceID)
-	}
-	return list(ctx, e, q, of("s", submittedColumns)+`, COALESCE((SELECT key FROM forms f WHERE f.id = s.form_id), ''), COALESCE((SELECT name FROM forms f WHERE f.id = s.form_id), ''),
-		COALESCE((SELECT name FROM tasks t WHERE t.id = s.task_id), '')`, `FROM submitted_forms s`, ` ORDER BY s.at DESC, s.id DESC`, p, func(row store.Row) (Submitted, error) {
-		var s Submitted
-		var text string
-		err := row.Scan(&s.ID, &s.FormID, &s.TaskID, &s.InstanceID, &s.DefinitionID, &text, &s.Outcome, &s.UserID, store.Time(&s.At), &s.FormKey, &s.FormName, &s.TaskName)
-		if err == nil {
-			err = json.Unmarshal([]byte(text), &s.Values)
-		}
-		return s, err
-	})
 }

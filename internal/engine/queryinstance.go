@@ -130,13 +130,17 @@ func erase(ctx context.Context, tx *store.Tx, instances string, args ...any) err
 	for _, statement := range []string{
 		`DELETE FROM links WHERE task_id <> '' AND task_id IN (` + tasks + `)`,
 		`DELETE FROM comments WHERE task_id <> '' AND task_id IN (` + tasks + `)`,
+		lostFiles + `task_id <> '' AND task_id IN (` + tasks + `)`,
+		lostFiles + `instance_id <> '' AND instance_id IN (` + instances + `)`,
 		`DELETE FROM attachments WHERE task_id <> '' AND task_id IN (` + tasks + `)`,
+		`DELETE FROM form_drafts WHERE task_id IN (` + tasks + `)`,
+		`DELETE FROM submitted_forms WHERE task_id <> '' AND task_id IN (` + tasks + `)`,
 	} {
 		if _, err := tx.Exec(ctx, statement, args...); err != nil {
 			return err
 		}
 	}
-	for _, table := range []string{"links", "comments", "attachments", "variables", "variable_updates", "activities", "jobs", "subscriptions", "decisions", "tasks"} {
+	for _, table := range []string{"links", "comments", "attachments", "variables", "variable_updates", "activities", "jobs", "subscriptions", "decisions", "submitted_forms", "tasks"} {
 		if _, err := tx.Exec(ctx, `DELETE FROM `+table+` WHERE instance_id <> '' AND instance_id IN (`+instances+`)`, args...); err != nil {
 			return err
 		}

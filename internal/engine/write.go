@@ -32,6 +32,7 @@ type writes struct {
 	due        bool                // a job can be run now
 	doneTasks  []string            // history level none: rows to delete
 	cancelled  map[string][]string // tasks of removed executions that nobody has loaded, by reason
+	others     []store.Statement   // that travel with the rest
 }
 
 // update is a value that a variable has had.
@@ -49,10 +50,16 @@ func (c *command) flush() error {
 			return err
 		}
 	}
+	c.batch = append(c.batch, c.rows.others...)
 	if c.rows.due {
 		c.tx.AfterCommit(c.e.nudge)
 	}
 	return c.send()
+}
+
+// along has a statement travel with those of flush.
+func (c *command) along(query string, args ...any) {
+	c.rows.others = append(c.rows.others, store.Statement{Query: query, Args: args})
 }
 
 // exec runs a statement, at the end of flush when that is under way.

@@ -69,7 +69,7 @@ func (f *Form) Check(values map[string]any, outcome string, variables map[string
 			continue
 		}
 		v, given := values[field.ID]
-		c := checked{field: field, value: plain(v)}
+		c := checked{field: field, value: Plain(v)}
 		c.check()
 		for _, message := range c.problems {
 			problems = append(problems, Problem{field.ID, field.label(), message})

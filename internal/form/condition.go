@@ -153,7 +153,7 @@ func (s *state) value(o operand) any {
 
 func (s *state) variable(name string) any {
 	if v, ok := s.variables[name]; ok {
-		return plain(v)
+		return Plain(v)
 	}
 	for _, v := range s.form.Variables {
 		if v.Name == name {
@@ -177,7 +177,7 @@ func (s *state) fieldValue(id string) any {
 			v = f.Value
 		}
 	}
-	v = plain(v)
+	v = Plain(v)
 	if chosen, ok := v.(string); ok && label {
 		for _, o := range f.Options {
 			if o.ID == chosen {

@@ -80,6 +80,7 @@ type Field struct {
 	DateFormat         string // as moment.js writes it; empty: D-M-YYYY
 	Columns            []Column
 	Source             string // ReadOnly: the variable or field that is shown
+	SourceType         string // its type
 	Multiple           bool   // more than one may be chosen or uploaded
 
 	Condition *Condition // nil: always visible
@@ -171,7 +172,7 @@ type sourceField struct {
 }
 
 type params struct {
-	Field    *struct{ ID, Name text }
+	Field    *struct{ ID, Name, Type text }
 	Multiple bool
 }
 
@@ -344,6 +345,7 @@ func (f *Form) field(s *sourceField) *Field {
 		Condition: s.VisibilityCondition,
 	}
 	if s.Params.Field != nil {
+		field.SourceType = string(s.Params.Field.Type)
 		if field.Source = string(s.Params.Field.ID); field.Source == "" {
 			field.Source = string(s.Params.Field.Name)
 		}

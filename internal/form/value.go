@@ -18,9 +18,9 @@ const (
 	maxRows = 10_000
 )
 
-// plain brings numbers and times into the forms that the checks know: float64, int64 as
+// Plain brings numbers and times into the forms that the checks know: float64, int64 as
 // float64 unless that loses something, and text.
-func plain(v any) any {
+func Plain(v any) any {
 	switch v := v.(type) {
 	case json.Number:
 		if f, err := v.Float64(); err == nil && math.Abs(f) <= 1<<53 {
@@ -28,6 +28,8 @@ func plain(v any) any {
 		}
 		return v.String()
 	case int:
+		return float64(v)
+	case int16:
 		return float64(v)
 	case int32:
 		return float64(v)
@@ -300,10 +302,7 @@ func (c *checked) option(v any) (Option, bool) {
 // member checks a user or a group: an object with an id, or the id.
 func (c *checked) member() {
 	id := func(v any) (string, bool) {
-		if m, ok := v.(map[string]any); ok {
-			v = m["id"]
-		}
-		v = plain(v)
+		v = Plain(ID(v))
 		switch v.(type) {
 		case string, float64:
 			s := show(v)
@@ -330,23 +329,9 @@ func (c *checked) member() {
 // upload checks references to contents: ids with commas, a list of ids or of objects with
 // an id. The result is the ids with commas.
 func (c *checked) upload() {
-	var parts []any
-	switch v := c.value.(type) {
-	case string:
-		for _, p := range strings.Split(v, ",") {
-			parts = append(parts, strings.TrimSpace(p))
-		}
-	case []any:
-		parts = v
-	default:
-		parts = []any{v}
-	}
 	var ids []string
-	for _, p := range parts {
-		if m, ok := p.(map[string]any); ok {
-			p = m["id"]
-		}
-		s := show(plain(p))
+	for _, p := range parts(c.value) {
+		s := show(Plain(ID(p)))
 		if n, err := strconv.ParseInt(s, 10, 64); err != nil || n < 1 {
 			c.bad("must name uploaded contents by their numbers")
 			return
@@ -357,6 +342,24 @@ func (c *checked) upload() {
 		c.bad("takes one file only")
 	}
 	c.result = strings.Join(ids, ",")
+}
+
+// parts are the things that a value names: in a text with commas, in a list, or the one that
+// it is.
+func parts(v any) []any {
+	var all []any
+	switch v := v.(type) {
+	case nil:
+	case string:
+		for _, p := range strings.Split(v, ",") {
+			all = append(all, strings.TrimSpace(p))
+		}
+	case []any:
+		return v
+	default:
+		all = append(all, v)
+	}
+	return all
 }
 
 // table checks rows by their columns.
@@ -374,7 +377,7 @@ func (c *checked) table() {
 		}
 		for j := range c.field.Columns {
 			column := &c.field.Columns[j]
-			cell := checked{field: tableField(&column.Field), value: plain(row[column.ID])}
+			cell := checked{field: tableField(&column.Field), value: Plain(row[column.ID])}
 			cell.check()
 			for _, message := range cell.problems {
 				c.bad("row %d, %s: %s", i+1, column.label(), message)

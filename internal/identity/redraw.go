@@ -40,16 +40,27 @@ var readers = map[string]struct {
 	},
 }
 
-// redraw reads a picture and writes it anew, no larger than maxSide: a JPEG stays
-// one, and becomes upright; others become PNG.
+// redraw draws the picture of a person.
 func redraw(raw []byte) (kind string, drawn []byte, err error) {
+	if len(raw) > MaxPicture && readers[http.DetectContentType(raw)].read != nil {
+		return "", nil, fault.New(fault.TooLarge, "A picture may have at most 5 MiB.")
+	}
+	return Redraw(raw, maxSide)
+}
+
+// drawing bounds how many pictures are drawn at once, each of which may take 160 MB.
+var drawing = make(chan struct{}, 2)
+
+// Redraw reads a picture of at most 20 million pixels and writes it anew, no larger than
+// side pixels each way: a JPEG stays one, and becomes upright; others become PNG. Errors:
+// Invalid for what is no picture that is known here, TooLarge.
+func Redraw(raw []byte, side int) (kind string, drawn []byte, err error) {
+	drawing <- struct{}{}
+	defer func() { <-drawing }()
 	kind = http.DetectContentType(raw)
 	format, ok := readers[kind]
 	if !ok {
 		return "", nil, fault.New(fault.Invalid, "A picture must be a PNG, a JPEG or a GIF.")
-	}
-	if len(raw) > MaxPicture {
-		return "", nil, fault.New(fault.TooLarge, "A picture may have at most 5 MiB.")
 	}
 	size, err := format.size(raw)
 	if err == nil && int64(size.Width)*int64(size.Height) > maxPixels {
@@ -62,7 +73,7 @@ func redraw(raw []byte) (kind string, drawn []byte, err error) {
 	if err != nil || img.Bounds().Empty() {
 		return "", nil, fault.New(fault.Invalid, "The picture cannot be read.")
 	}
-	small := shrink(img)
+	small := shrink(img, side)
 	var b bytes.Buffer
 	if kind == "image/jpeg" {
 		err = jpeg.Encode(&b, turn(small, orientation(raw)), &jpeg.Options{Quality: 90})
@@ -72,17 +83,17 @@ func redraw(raw []byte) (kind string, drawn []byte, err error) {
 	return kind, b.Bytes(), err
 }
 
-// shrink draws a picture so that neither side is longer than maxSide: each pixel is
-// the mean of those that it stands for.
-func shrink(img image.Image) *image.NRGBA {
+// shrink draws a picture so that neither side is longer than most pixels: each one is the
+// mean of those that it stands for.
+func shrink(img image.Image, most int) *image.NRGBA {
 	from := image.NewNRGBA(image.Rectangle{Max: img.Bounds().Size()})
 	draw.Draw(from, from.Rect, img, img.Bounds().Min, draw.Src)
 	w, h := from.Rect.Dx(), from.Rect.Dy()
 	long := max(w, h)
-	if long <= maxSide {
+	if long <= most {
 		return from
 	}
-	to := image.NewNRGBA(image.Rect(0, 0, max(w*maxSide/long, 1), max(h*maxSide/long, 1)))
+	to := image.NewNRGBA(image.Rect(0, 0, max(w*most/long, 1), max(h*most/long, 1)))
 	tw, th := to.Rect.Dx(), to.Rect.Dy()
 	for y := range th {
 		for x := range tw {

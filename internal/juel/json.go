@@ -302,3 +302,24 @@ func (j JSON) decode() (any, bool) {
 	err := decoder.Decode(&value)
 	return value, err == nil
 }
+
+// Part follows a path as items[0].name or items.0.name; nil when it leads nowhere. The
+// empty path, . and $ are the whole.
+func Part(v any, path string) any {
+	path = strings.TrimPrefix(strings.TrimSpace(path), "$")
+	for _, name := range strings.FieldsFunc(path, func(r rune) bool { return strings.ContainsRune(".[]'\"", r) }) {
+		switch in := v.(type) {
+		case map[string]any:
+			v = in[name]
+		case []any:
+			i, err := Integer(name)
+			if err != nil || i < 0 || i >= int64(len(in)) {
+				return nil
+			}
+			v = in[i]
+		default:
+			return nil
+		}
+	}
+	return v
+}
