@@ -98,8 +98,11 @@ const step = (name, doing) => test(name, async (t) => {
   try { await doing(t); broken = false; } finally { if (broken) await shot('failed').catch(() => {}); }
 });
 
+const pdf = '%PDF-1.1\n1 0 obj<</Type/Catalog/Pages 2 0 R>>endobj 2 0 obj<</Type/Pages/Kids[]/Count 0>>endobj\ntrailer<</Root 1 0 R>>\n%%EOF\n';
 let taken = 0;
-const shot = (name) => page.screenshot({ path: join(out, `adf-${String(++taken).padStart(2, '0')}-${name}.png`) });
+const shot = (name) => page.screenshot({ fullPage: true, path: join(out, `adf-${String(++taken).padStart(2, '0')}-${name}.png`) });
+// row is a line of ADF's tables.
+const row = (name) => page.locator('adf-datatable').getByText(name, { exact: true });
 // answered waits for the answer to one call of the API while something is done.
 const answered = async (method, path, doing) => {
   const [answer] = await Promise.all([
@@ -139,6 +142,128 @@ step('the tasks of an app, by ADF\'s filters', async () => {
   const answer = await answered('POST', /\/tasks\/query$/, () => page.getByRole('button', { name: 'Unassigned Tasks' }).click());
   assert.equal((await answer.json()).total, 0);
   await shot('tasks');
+});
+
+step('start a process with its start form', async () => {
+  await page.locator('#start').click();
+  await page.locator('#item').waitFor();
+  await shot('start-empty');
+  const start = page.locator('#adf-form-start\\ process, button:has-text("START PROCESS")').first();
+  assert.equal(await start.isDisabled(), true); // what is required has not been said
+  await page.locator('#processName').fill('A chair for Kermit');
+  await page.locator('#item').fill('chair');
+  await page.locator('#price').fill('1200');
+  await page.locator('#room').click();
+  await page.getByRole('option', { name: 'North wing' }).click();
+  await shot('start-filled');
+  const answer = await answered('POST', /\/process-instances$/, () => start.click());
+  const instance = await answer.json();
+  assert.equal(instance.name, 'A chair for Kermit');
+  assert.equal(instance.startedBy.email, 'kermit@example.com');
+  await page.getByText('Get an offer for chair').waitFor();
+  await shot('instance');
+});
+
+step('claim a task of the list', async () => {
+  await page.locator('#instances').click();
+  await page.locator('#tasks').click();
+  await page.getByRole('button', { name: 'Unassigned Tasks' }).click();
+  await row('Get an offer for chair').waitFor();
+  await shot('unassigned');
+  await row('Get an offer for chair').click();
+  await page.getByText('Click Claim to work on this task').waitFor();
+  await shot('claimable');
+  const answer = await answered('PUT', /\/action\/claim$/, () => page.locator('#claim-task').click());
+  assert.equal(answer.status(), 200);
+  await page.locator('#shop').waitFor();
+  await shot('claimed');
+});
+
+step('attach a file to the task', async () => {
+  const [chooser] = await Promise.all([page.waitForEvent('filechooser'), page.locator('adf-create-task-attachment button').click()]);
+  const answer = await answered('POST', /\/raw-content$/, () => chooser.setFiles({ name: 'sketch.txt', mimeType: 'text/plain', buffer: Buffer.from('four legs') }));
+  const content = await answer.json();
+  assert.deepEqual([content.name, content.mimeType, content.relatedContent, content.createdBy.email], ['sketch.txt', 'text/plain', true, 'kermit@example.com']);
+  await page.locator('adf-task-attachment-list').getByText('sketch.txt').waitFor();
+  await page.locator('adf-task-attachment-list').getByRole('button', { name: 'Actions' }).last().click();
+  const [download] = await Promise.all([page.waitForEvent('download'), page.getByRole('menuitem', { name: 'Download' }).click()]);
+  assert.equal(download.suggestedFilename(), 'sketch.txt');
+  assert.equal(readFileSync(await download.path(), 'utf8'), 'four legs');
+});
+
+step('involve somebody, add to the checklist', async () => {
+  await page.locator('.adf-add-people').first().click();
+  await page.locator('#userSearchText').fill('ada');
+  await page.locator('adf-people-search').getByText('Ada Administrator').click();
+  await page.locator('adf-people-search .adf-is-selected').waitFor(); // ADF waits whether it was a double click
+  const involved = await answered('PUT', /\/action\/involve$/, () => page.locator('#add-people').click());
+  assert.equal(involved.status(), 200);
+  await page.locator('#add-checklist').click();
+  await page.locator('[data-automation-id=checklist-name]').fill('Measure the desk');
+  const added = await answered('POST', /\/checklist$/, () => page.locator('#add-check').click());
+  assert.equal((await added.json()).name, 'Measure the desk');
+  await page.locator('adf-checklist').getByText('Measure the desk').waitFor();
+  await shot('involved');
+});
+
+step('comment', async () => {
+  await page.getByRole('tab', { name: 'Activity' }).click();
+  await page.locator('#comment-input').fill('Must <b>swivel</b>');
+  await page.locator('[data-automation-id=comments-input-add]').click();
+  await page.locator('.adf-comment-message').getByText('Must <b>swivel</b>', { exact: true }).waitFor();
+  assert.equal(await page.locator('.adf-comment-user-name').innerText(), 'Kermit Frog');
+  await shot('comment');
+});
+
+step('fill in the form, with a file, and complete it', async () => {
+  const complete = page.getByRole('button', { name: 'COMPLETE', exact: true });
+  assert.equal(await page.locator('#asked').innerText().then((text) => text || page.locator('#asked').inputValue()), 'chair'); // from the start form
+  assert.equal(await complete.isDisabled(), true);
+  await page.locator('#shop').fill('Desks & Co');
+  await page.locator('#reason').fill('It swivels'); // shown because of the price
+  const sent = await answered('POST', /\/content\/raw$/, () => page.locator('#offer').setInputFiles({ name: 'offer.pdf', mimeType: 'application/pdf', buffer: Buffer.from(pdf) }));
+  assert.equal((await sent.json()).mimeType, 'application/pdf');
+  await page.getByText('offer.pdf').waitFor();
+  await shot('filled');
+  const done = await answered('POST', /\/task-forms\/[^/]+$/, () => complete.click());
+  assert.equal(done.status(), 200);
+  await page.locator('adf-task-filters').waitFor();
+});
+
+step('the task is among the completed ones, with what was said', async () => {
+  await page.getByRole('button', { name: 'Completed Tasks' }).click();
+  await row('Get an offer for chair').waitFor();
+  await shot('completed');
+  await row('Get an offer for chair').click();
+  await page.getByText('offer.pdf').waitFor();
+  assert.equal(await page.locator('#shop').inputValue(), 'Desks & Co');
+  await shot('completed-task');
+});
+
+step('the instance and its history', async () => {
+  await page.locator('#tasks').click();
+  await page.locator('#instances').click();
+  await page.getByRole('button', { name: 'Completed' }).click();
+  await row('A chair for Kermit').waitFor();
+  await shot('instances');
+  await row('A chair for Kermit').click();
+  await page.locator('[data-automation-id=completed-tasks]').getByText('Get an offer for chair').waitFor();
+  assert.equal(await page.locator('[data-automation-id=active-tasks-none]').count(), 1);
+  await page.locator('adf-process-attachment-list').getByText('sketch.txt').waitFor();
+  await page.locator('.adf-comment-message').getByText('Must <b>swivel</b>', { exact: true }).waitFor(); // those of its tasks are the instance's too
+  await shot('history');
+  await page.locator('[data-automation-id=start-form] mat-list-item').click();
+  await page.locator('mat-dialog-container #item').waitFor();
+  assert.equal(await page.locator('mat-dialog-container #item').inputValue(), 'chair');
+  assert.equal(await page.locator('mat-dialog-container #price').inputValue(), '1200');
+  await shot('start-form');
+  await page.locator('mat-dialog-container').getByRole('button', { name: 'Close' }).click();
+});
+
+step('sign out', async () => {
+  await page.locator('#sign-out').click();
+  await page.getByLabel('Password').waitFor(); // the application asks at once for another sign-in, and the session has ended
+  await shot('signed-out');
 });
 
 test('every call that ADF made was answered', () => {

@@ -1,12 +1,15 @@
 import { Component, inject, input, numberAttribute, signal } from '@angular/core';
 import { MatButtonModule } from '@angular/material/button';
 import { Router, RouterLink } from '@angular/router';
-import { TaskDetailsEvent, ProcessAttachmentListComponent, ProcessFiltersComponent, ProcessInstanceDetailsComponent, ProcessInstanceListComponent } from '@alfresco/adf-process-services';
+import { DataColumnComponent, DataColumnListComponent } from '@alfresco/adf-core';
+import {
+  ProcessAttachmentListComponent, ProcessFiltersComponent, ProcessInstanceDetailsComponent, ProcessInstanceListComponent, TaskDetailsEvent,
+} from '@alfresco/adf-process-services';
 import { UserProcessInstanceFilterRepresentation } from '@alfresco/js-api';
 
 // The user's instances in one app, by ADF's filters.
 @Component({
-  imports: [MatButtonModule, ProcessFiltersComponent, ProcessInstanceListComponent, RouterLink],
+  imports: [DataColumnComponent, DataColumnListComponent, MatButtonModule, ProcessFiltersComponent, ProcessInstanceListComponent, RouterLink],
   template: `
     <div class="columns">
       <nav>
@@ -15,7 +18,13 @@ import { UserProcessInstanceFilterRepresentation } from '@alfresco/js-api';
       </nav>
       <section>
         @if (filter()?.filter; as by) {
-          <adf-process-instance-list [appId]="app()" [state]="$any(by.state)" [sort]="$any(by.sort)" (rowClick)="open($event)" />
+          <adf-process-instance-list [appId]="app()" [state]="$any(by.state)" [sort]="$any(by.sort)" (rowClick)="open($event)">
+            <data-columns>
+              <data-column key="name" title="Process" />
+              <data-column key="started" type="date" title="Started" />
+              <data-column key="ended" type="date" title="Ended" />
+            </data-columns>
+          </adf-process-instance-list>
         }
       </section>
     </div>

@@ -1,12 +1,13 @@
 import { Component, inject, input, numberAttribute, signal } from '@angular/core';
 import { MatButtonModule } from '@angular/material/button';
 import { Router, RouterLink } from '@angular/router';
+import { DataColumnComponent, DataColumnListComponent, FullNamePipe } from '@alfresco/adf-core';
 import { UserTaskFilterRepresentation } from '@alfresco/js-api';
 import { AttachmentComponent, TaskAttachmentListComponent, TaskDetailsComponent, TaskFiltersComponent, TaskListComponent } from '@alfresco/adf-process-services';
 
 // The user's tasks in one app, by ADF's filters.
 @Component({
-  imports: [MatButtonModule, RouterLink, TaskFiltersComponent, TaskListComponent],
+  imports: [DataColumnComponent, DataColumnListComponent, FullNamePipe, MatButtonModule, RouterLink, TaskFiltersComponent, TaskListComponent],
   template: `
     <div class="columns">
       <nav>
@@ -16,7 +17,15 @@ import { AttachmentComponent, TaskAttachmentListComponent, TaskDetailsComponent,
       </nav>
       <section>
         @if (filter()?.filter; as by) {
-          <adf-tasklist [appId]="app()" [state]="by.state!" [assignment]="by.assignment!" [sort]="by.sort!" (rowClick)="open($event)" />
+          <adf-tasklist [appId]="app()" [state]="by.state!" [assignment]="by.assignment!" [sort]="by.sort!" (rowClick)="open($event)">
+            <data-columns>
+              <data-column key="name" title="Task" />
+              <data-column key="created" type="date" title="Created" />
+              <data-column key="assignee" title="Assignee">
+                <ng-template let-entry>{{ entry.row.obj.assignee | fullName }}</ng-template>
+              </data-column>
+            </data-columns>
+          </adf-tasklist>
         }
       </section>
     </div>
