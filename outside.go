@@ -8,6 +8,7 @@ import (
 	"github.com/sluicehq/sluice/internal/delegate"
 	"github.com/sluicehq/sluice/internal/engine"
 	"github.com/sluicehq/sluice/internal/fault"
+	"github.com/sluicehq/sluice/internal/identity"
 	"github.com/sluicehq/sluice/internal/juel"
 )
 
@@ -126,4 +127,38 @@ func (s *Server) person(ctx context.Context, id string) (delegate.User, bool, er
 		return delegate.User{}, false, err
 	}
 	return delegate.User{ID: id, FirstName: u.FirstName, LastName: u.LastName, Email: u.Email}, true, nil
+}
+
+// userByEmail and groupByName find the people whom a model of another server means.
+func (s *Server) userByEmail(ctx context.Context, tenantID, email string) (string, error) {
+	found, _, err := s.users.List(ctx, identity.UserQuery{Email: email, Status: identity.Active, Limit: identity.MaxPage})
+	id := ""
+	for _, u := range found {
+		if belongs(u.TenantID, tenantID) && (id == "" || u.Email == email) {
+			id = strconv.FormatInt(u.ID, 10)
+		}
+	}
+	return id, err
+}
+
+func (s *Server) groupByName(ctx context.Context, tenantID, name string) (string, error) {
+	groups, _, err := s.users.Groups(ctx, identity.GroupQuery{Named: []string{name}, Status: identity.Active, Limit: identity.MaxPage})
+	if err != nil {
+		return "", err
+	}
+	for _, g := range groups {
+		if g.Name == name && belongs(g.TenantID, tenantID) {
+			return strconv.FormatInt(g.ID, 10), nil
+		}
+	}
+	return "", nil
+}
+
+// belongs reports whether a user or group with that tenant's number is of the tenant that
+// processes call so: the default one, which has the number 1, has no name there.
+func belongs(id int64, tenantID string) bool {
+	if id <= 1 {
+		return tenantID == ""
+	}
+	return tenantID == "tenant_"+strconv.FormatInt(id, 10)
 }

@@ -111,7 +111,7 @@ func (s *Server) openEngine() (err error) {
 	}
 	s.engine, err = engine.New(s.db, engine.Config{
 		History: p.History, Delegates: delegates, Beans: beans, MaxSteps: p.MaxSteps, MaxValue: p.MaxVariable, MaxContent: int64(p.MaxContent), ContentFolder: p.ContentFolder, Retries: p.Retries, RetryWait: p.RetryWait,
-		Lease: p.Lease, Workers: p.Workers, Poll: p.Poll, Now: s.now, Log: s.log,
+		Lease: p.Lease, Workers: p.Workers, Poll: p.Poll, Now: s.now, Log: s.log, UserByEmail: s.userByEmail, GroupByName: s.groupByName,
 	})
 	return err
 }

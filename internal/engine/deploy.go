@@ -41,10 +41,17 @@ func (e *Engine) Deploy(ctx context.Context, actor Actor, d Deployment) (*Deploy
 	if len(wrong) > 0 {
 		return nil, fault.New(fault.Invalid, "The deployment's decision tables cannot be used: %s.", strings.Join(wrong, "; "))
 	}
+	people, strangers, err := e.acquaint(ctx, d.TenantID, parsed)
+	if err != nil {
+		return nil, err
+	}
 	var done *Deployed
 	err = e.do(ctx, actor, func(c *command) error {
 		done = &Deployed{Deployment: d}
 		if err := c.deploy(done, parsed); err != nil {
+			return err
+		}
+		if err := c.introduce(done.Definitions, people); err != nil {
 			return err
 		}
 		return c.decisionTables(&done.Deployment, tables)
@@ -52,6 +59,7 @@ func (e *Engine) Deploy(ctx context.Context, actor Actor, d Deployment) (*Deploy
 	if err != nil {
 		return nil, err
 	}
+	done.Problems = append(done.Problems, strangers...)
 	return done, nil
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/sluicehq/sluice/internal/app"
@@ -46,15 +47,21 @@ func (e *Engine) DeployApp(ctx context.Context, actor Actor, a *app.App, o AppOp
 	if err != nil {
 		return nil, err
 	}
+	people, strangers, err := e.acquaint(ctx, d.TenantID, files)
+	if err != nil {
+		return nil, err
+	}
 	var done *Deployed
 	err = e.do(ctx, actor, func(c *command) error {
-		done, err = c.deployApp(d, a, files, tables, o)
-		return err
+		if done, err = c.deployApp(d, a, files, tables, o); err != nil {
+			return err
+		}
+		return c.introduce(done.Definitions, people)
 	})
 	if err != nil {
 		return nil, err
 	}
-	done.Problems = append(done.Problems, e.warnings(files, a)...)
+	done.Problems = append(append(done.Problems, strangers...), e.warnings(files, a)...)
 	return done, nil
 }
 
@@ -214,10 +221,27 @@ func (e *Engine) nodeWarnings(n *bpmn.Node, forms map[string]bool) []bpmn.Proble
 			warn("delegate-unknown", "the delegate %q is not registered with this server; reaching it makes a dead job", name)
 		}
 	}
+	for _, l := range listenersAt(n) {
+		if name := unknownDelegate(e, l.Class, l.DelegateExpression); name != "" {
+			warn("delegate-unknown", "the listener %q is not registered with this server; telling it of %q fails", name, l.Event)
+		}
+	}
 	if n.Form != nil && n.Form.Key != nil {
 		if key, ok := n.Form.Key.Literal(); ok && key != "" && !forms[key] {
 			warn("form-missing", "the form %q is not in the deployment", key)
 		}
+	}
+	return all
+}
+
+// listenersAt are the listeners of a node, of its task and of the flows that leave it.
+func listenersAt(n *bpmn.Node) []bpmn.Listener {
+	all := slices.Clone(n.Listeners)
+	if n.User != nil {
+		all = append(all, n.User.Listeners...)
+	}
+	for _, f := range n.Out {
+		all = append(all, f.Listeners...)
 	}
 	return all
 }

@@ -26,6 +26,10 @@ type Config struct {
 	Delegates map[string]Delegate
 	// Beans are the objects that expressions and scripts see by name.
 	Beans map[string]juel.Object
+	// UserByEmail and GroupByName find the people whom models of another server name by
+	// the numbers that they have there: APS writes e-mail addresses and names of groups
+	// beside. nil means that nobody is found, and the numbers stay.
+	UserByEmail, GroupByName Finder
 	// MaxSteps bounds the steps of one command; 0 means 100 000.
 	MaxSteps int
 	// MaxValue bounds the bytes of one variable; 0 means 8 MiB.
@@ -146,12 +150,15 @@ func (c Config) withDefaults() Config {
 	return c
 }
 
-func or[T comparable](v, otherwise T) T {
+// or is the first value that is not zero.
+func or[T comparable](values ...T) T {
 	var zero T
-	if v == zero {
-		return otherwise
+	for _, v := range values {
+		if v != zero {
+			return v
+		}
 	}
-	return v
+	return zero
 }
 
 // now is the clock in the resolution that rows have.

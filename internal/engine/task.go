@@ -120,17 +120,22 @@ func (c *command) address(p place) error {
 	if err != nil {
 		return err
 	}
-	if err := c.linkAll(p, Candidate, u.CandidateUsers, u.CandidateGroups); err != nil {
+	people, err := c.acquainted(p.x)
+	if err != nil {
+		return err
+	}
+	if err := c.linkAll(p, Candidate, u.CandidateUsers, u.CandidateGroups, people); err != nil {
 		return err
 	}
 	for _, l := range u.Links {
-		if err := c.linkAll(p, l.Type, l.Users, l.Groups); err != nil {
+		if err := c.linkAll(p, l.Type, l.Users, l.Groups, people); err != nil {
 			return err
 		}
 	}
 	if assignee == initiator {
 		assignee = or(p.x.inst.StartedBy, initiator)
 	}
+	assignee = or(people[stranger{userKind, assignee}], assignee)
 	if assignee == "" {
 		return nil
 	}
@@ -138,8 +143,8 @@ func (c *command) address(p place) error {
 }
 
 // linkAll links users and groups to a task. Each expression gives one name, several with
-// commas between, or a list.
-func (c *command) linkAll(p place, kind string, users, groups []*juel.Expression) error {
+// commas between, or a list. people are those of another server as they are here.
+func (c *command) linkAll(p place, kind string, users, groups []*juel.Expression, people map[stranger]string) error {
 	for i, e := range append(slices.Clone(users), groups...) {
 		v, err := p.eval(e)
 		if err != nil {
@@ -150,9 +155,9 @@ func (c *command) linkAll(p place, kind string, users, groups []*juel.Expression
 			return c.failure(p.x, err)
 		}
 		for _, name := range names {
-			l := Link{TaskID: p.t.ID, Kind: kind, GroupID: name}
+			l := Link{TaskID: p.t.ID, Kind: kind, GroupID: or(people[stranger{groupKind, name}], name)}
 			if i < len(users) {
-				l.UserID, l.GroupID = or(map[bool]string{true: p.x.inst.StartedBy}[name == initiator], name), ""
+				l.UserID, l.GroupID = or(map[bool]string{true: p.x.inst.StartedBy}[name == initiator], people[stranger{userKind, name}], name), ""
 			}
 			c.link(l)
 		}
