@@ -237,6 +237,7 @@ step('the task is among the completed ones, with what was said', async () => {
   await row('Get an offer for chair').click();
   await page.getByText('offer.pdf').waitFor();
   assert.equal(await page.locator('#shop').inputValue(), 'Desks & Co');
+  assert.equal(await page.locator('#asked').innerText().then((text) => text || page.locator('#asked').inputValue()), 'chair');
   await shot('completed-task');
 });
 

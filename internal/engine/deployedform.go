@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -164,6 +165,25 @@ func (c *command) asSubmitted(data *FormData, condition, id string) (bool, error
 		return false, fmt.Errorf("reading what was submitted in %s: %w", id, err)
 	}
 	return true, c.useForm(data, formID)
+}
+
+// besides adds, to what was submitted, the instance's variables that a form only shows: as
+// they are, or were when the instance ended.
+func (c *command) besides(data *FormData, instanceID string) error {
+	shows := func(f *form.Field) bool { return f.Type == form.ReadOnly || f.Type == form.ReadOnlyText }
+	if data.Form == nil || !slices.ContainsFunc(data.Form.Fields, shows) {
+		return nil
+	}
+	return c.tx.Query(c.ctx, func(row store.Row) error {
+		v, err := scanVariable(row)
+		if err != nil {
+			return err
+		}
+		if _, there := data.Values[v.Name]; !there {
+			data.Values[v.Name] = v.Value
+		}
+		return nil
+	}, `SELECT `+variableColumns+` FROM variables WHERE instance_id = $1 AND execution_id = $1 AND task_id = '' ORDER BY name LIMIT $2`, instanceID, MaxPage)
 }
 
 // InstanceStartForm returns the start form of an instance as it was submitted, or, when it

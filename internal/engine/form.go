@@ -131,7 +131,7 @@ func (c *command) taskForm(p place) (*FormData, error) {
 	}
 	if !t.EndedAt.IsZero() {
 		if done, err := c.asSubmitted(data, `task_id = $1 AND task_id <> ''`, t.ID); done || err != nil {
-			return data, err
+			return data, errors.Join(err, c.besides(data, t.InstanceID))
 		}
 	}
 	if err := c.findForm(data, t.FormKey, deployment, t.TenantID); err != nil {
