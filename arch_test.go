@@ -42,7 +42,7 @@ var imports = map[string][]string{
 	"internal/content":         {"internal/fault", "internal/store"},
 	"internal/model":           {"internal/app", "internal/bpmn", "internal/diagram", "internal/engine", "internal/fault", "internal/form", "internal/store"},
 	"internal/delegate":        {"internal/bpmn", "internal/engine", "internal/fault", "internal/juel"},
-	"internal/api":             {"internal/app", "internal/engine", "internal/fault", "internal/filter", "internal/form", "internal/identity", "internal/model"},
+	"internal/api":             {"internal/app", "internal/engine", "internal/fault", "internal/filter", "internal/form", "internal/identity", "internal/model", "internal/pdf"},
 	"":                         {"bearer", "bearer/bearerprom", "internal/audit", "internal/fault", "internal/origin", "internal/store", "internal/page", "internal/throttle", "internal/filter", "internal/model", "internal/gateway", "internal/identity", "internal/oauth", "internal/api", "internal/app", "internal/engine", "internal/delegate", "internal/juel"},
 	"cmd/sluice":               {""},
 	"sluicetest":               {"", "internal/store/storetest"},

@@ -284,7 +284,10 @@ var auditDate = regexp.MustCompile(`^[A-Z][a-z]{2} [A-Z][a-z]{2} \d\d \d\d:\d\d:
 func TestInstanceAuditAndDiagram(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t)
-	id, _ := d.checked(t)
+	id, write := d.start(t)
+	if a := d.own(t, d.user, "POST", "runtime/tasks/"+write, map[string]any{"action": "complete"}); a.Status != 200 {
+		t.Fatalf("%d %s", a.Status, a.Body)
+	}
 	a := d.Call(t, d.user, "GET", "process-instances/"+id+"/audit-log", nil)
 	expect(t, "audit", a, 200, map[string]any{"processInstanceId": id, "processInstanceName": "No 1", "processDefinitionName": "Office", "processDefinitionVersion": "1", "processInstanceEndTime": nil,
 		"processInstanceInitiator": "kermit@example.com", "processInstanceDurationInMillis": nil, "decisionInfo": nil})
@@ -302,6 +305,16 @@ func TestInstanceAuditAndDiagram(t *testing.T) {
 	}
 	if strings.Join(got, "|") != "1 activityExecuted s <nil> <nil>|2 taskCreated write Write kermit@example.com|3 taskCompleted write Write kermit@example.com|4 taskCreated check Check it <nil>" {
 		t.Errorf("%q", got)
+	}
+	for path, want := range map[string]string{"process-instances/" + id: "4. Task created Check it", "tasks/" + write: "Assignee: kermit@example.com"} {
+		at := "/activiti-app/app/rest/" + path + "/audit"
+		paper := d.Get(t, at, "Authorization", "Bearer "+d.user)
+		if paper.Status != 200 || paper.Header.Get("Content-Type") != "application/pdf" || !strings.HasPrefix(paper.Body, "%PDF-") || !strings.Contains(paper.Body, want) {
+			t.Errorf("%s: %d %v %.2000s", path, paper.Status, paper.Header, paper.Body)
+		}
+		if other := d.Get(t, at, "Authorization", "Bearer "+d.piggy); other.Status != 403 && other.Status != 404 {
+			t.Errorf("%s for a stranger: %d", path, other.Status)
+		}
 	}
 	svg := d.Call(t, d.user, "GET", "process-instances/"+id+"/diagram", nil)
 	if svg.Status != 200 || svg.Header.Get("Content-Type") != "image/svg+xml" || !strings.Contains(svg.Header.Get("Content-Security-Policy"), "sandbox") || !strings.Contains(svg.Body, "<svg") {

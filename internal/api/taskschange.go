@@ -166,6 +166,9 @@ type auditComment struct {
 	Message string `json:"message"`
 }
 
+// auditForm is how Java writes a moment by itself.
+const auditForm = "Mon Jan 02 15:04:05 MST 2006"
+
 // auditTime is a moment in the form that APS's audits have, unlike all else.
 type auditTime time.Time
 
@@ -175,7 +178,7 @@ func (t auditTime) MarshalJSON() ([]byte, error) {
 	if at.IsZero() {
 		return []byte("null"), nil
 	}
-	return []byte(strconv.Quote(at.UTC().Format("Mon Jan 02 15:04:05 MST 2006"))), nil
+	return []byte(strconv.Quote(t.told())), nil
 }
 
 // taskAudit tells what happened in a task: who did it, what was filled in and what was said.
