@@ -181,14 +181,17 @@ func TestChangeAndLineAreOne(t *testing.T) {
 	ctx := t.Context()
 	srv := newServer(t)
 	a := srv.PostAs(t, "app", "app secret", "/oauth/token", url.Values{"grant_type": {"password"}, "username": {kermit}, "password": {password}})
-	before := len(recorded(t, srv, sluice.AuditQuery{}))
+	lines := func() int { // but of keys, which the server makes beside
+		return len(slices.DeleteFunc(recorded(t, srv, sluice.AuditQuery{}), func(line string) bool { return strings.HasPrefix(line, "key.") }))
+	}
+	before := lines()
 	if err := srv.Admin.DeleteClient(ctx, "none"); err == nil {
 		t.Fatal("there is no such client")
 	}
 	if _, err := srv.Admin.CreateUser(ctx, sluice.NewUser{Email: kermit}); err == nil {
 		t.Fatal("the user exists")
 	}
-	if got := len(recorded(t, srv, sluice.AuditQuery{})); got != before {
+	if got := lines(); got != before {
 		t.Errorf("%d lines tell of changes that were not made", got-before)
 	}
 	refuseLines(t, srv)

@@ -3,6 +3,7 @@ package sluice_test
 import (
 	"database/sql"
 	"fmt"
+	"math"
 	"net/http"
 	"net/url"
 	"path/filepath"
@@ -168,12 +169,16 @@ func TestGeneratedSecret(t *testing.T) {
 	ask := func(id, secret string) sluicetest.Answer {
 		return srv.PostAs(t, id, secret, "/oauth/token", url.Values{"grant_type": {"client_credentials"}})
 	}
-	cost := func() int {
-		before := count(t, srv, statements)
-		if a := ask("made", secret); a.Status != 200 {
-			t.Fatalf("%d %s", a.Status, a.Body)
+	cost := func() int { // of the cheapest of some: the server has other work beside, such as making its keys
+		least := math.MaxInt
+		for range 5 {
+			before := count(t, srv, statements)
+			if a := ask("made", secret); a.Status != 200 {
+				t.Fatalf("%d %s", a.Status, a.Body)
+			}
+			least = min(least, count(t, srv, statements)-before)
 		}
-		return count(t, srv, statements) - before
+		return least
 	}
 	ask("made", secret) // the client is remembered from now on
 	quiet, noHash := cost(), count(t, srv, hashes)
