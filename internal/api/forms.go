@@ -3,6 +3,7 @@ package api
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -211,7 +212,37 @@ func (a *API) attachForm(v *visit) (any, error) {
 	if body.FormID == 0 {
 		return nil, fault.New(fault.Invalid, "The member formId is missing.")
 	}
-	return nil, a.cfg.Engine.AttachForm(v.Context(), v.actor, v.PathValue("taskId"), int64(body.FormID))
+	task := v.PathValue("taskId")
+	if _, err := a.cfg.Engine.Task(v.Context(), v.actor, task); err != nil {
+		return nil, err
+	}
+	number, err := a.attachable(v, int64(body.FormID))
+	if err != nil {
+		return nil, err
+	}
+	return nil, a.cfg.Engine.AttachForm(v.Context(), v.actor, task, number)
+}
+
+// attachable is the number of a deployed form: the one given, or, when that is a form
+// model's, as ADF sends it, of what the model is deployed as for this. Numbers of models
+// and of deployed forms are of one sequence.
+func (a *API) attachable(v *visit, id int64) (int64, error) {
+	by, err := a.modeler(v)
+	if err != nil {
+		return 0, err
+	}
+	deployment, err := a.cfg.Models.DeployForm(v.Context(), by, id)
+	if fault.Is(err, fault.NotFound) {
+		return id, nil
+	}
+	if err != nil {
+		return 0, err
+	}
+	forms, _, err := a.cfg.Engine.Forms(v.Context(), engine.FormQuery{DeploymentID: deployment, Page: engine.Page{Limit: 1}})
+	if err != nil || len(forms) == 0 {
+		return 0, errors.Join(err, fault.New(fault.NotFound, "The form %d was deployed and is not there any more.", id))
+	}
+	return forms[0].Number, nil
 }
 
 func (a *API) removeForm(v *visit) (any, error) {

@@ -119,6 +119,34 @@ func TestFormModels(t *testing.T) {
 	expect(t, "without", w.Call(t, w.user, "GET", "models/"+id, nil), 200, map[string]any{"permission": nil})
 }
 
+// A form model is attached to a task by its number, as ADF does; another's is not.
+func TestFormModelsAreAttached(t *testing.T) {
+	t.Parallel()
+	w := setup(t)
+	model := func(token string) string {
+		id := w.make(t, token, "models", map[string]any{"name": "Ask", "modelType": 2})
+		field := map[string]any{"id": "why", "name": "Why", "type": "text"}
+		expect(t, "save", w.Call(t, token, "PUT", "editor/form-models/"+id, map[string]any{"formRepresentation": map[string]any{"name": "Ask",
+			"formDefinition": map[string]any{"fields": []any{field}, "tabs": []any{}}}}), 200, nil)
+		return id
+	}
+	mine, others := model(w.user), model(w.admin)
+	task := w.Call(t, w.user, "POST", "tasks", map[string]any{"name": "Think"}).Text("id")
+	for range 2 { // the same one the second time
+		empty(t, "attach", w.Call(t, w.user, "PUT", "tasks/"+task+"/action/attach-form", map[string]any{"formId": mine}))
+	}
+	a := w.Call(t, w.user, "GET", "task-forms/"+task, nil)
+	if a.Status != 200 || a.Text("name") != "Ask" || !strings.Contains(a.Body, `"id":"why"`) {
+		t.Errorf("%d %s", a.Status, a.Body)
+	}
+	if n := w.Call(t, w.user, "GET", "forms", nil).JSON["total"]; n != 1.0 {
+		t.Errorf("%v forms were deployed, want 1", n)
+	}
+	if a := w.Call(t, w.user, "PUT", "tasks/"+task+"/action/attach-form", map[string]any{"formId": others}); a.Status != 403 && a.Status != 404 {
+		t.Errorf("another's: %d %s", a.Status, a.Body)
+	}
+}
+
 // Whose a model is not, does not get at it.
 func TestModelsAreTheirMakers(t *testing.T) {
 	t.Parallel()
