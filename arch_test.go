@@ -30,6 +30,7 @@ var imports = map[string][]string{
 	"internal/dmn":             {"internal/fault", "internal/juel"},
 	"internal/bpmn":            {"internal/fault", "internal/juel", "internal/schedule"},
 	"internal/diagram":         {"internal/bpmn"},
+	"internal/pdf":             {},
 	"internal/store":           {"internal/fault"},
 	"internal/page":            {"internal/fault"},
 	"internal/throttle":        {"internal/fault", "internal/origin", "internal/store"},
