@@ -59,6 +59,9 @@ func finish(f *engine.DeployedForm, shown map[string]any) map[string]any {
 			shown[name] = otherwise
 		}
 	}
+	for _, name := range []string{"processDefinitionId", "processDefinitionKey", "processDefinitionName", "taskId", "taskName", "taskDefinitionKey", "selectedOutcome"} {
+		shown[name] = nil // none yet, whatever the form's author wrote
+	}
 	shown["id"], shown["name"] = f.Number, f.Name
 	return shown
 }
@@ -84,9 +87,6 @@ func (a *API) showForm(v *visit, data *engine.FormData) (map[string]any, error) 
 		return nil, err
 	}
 	finish(&data.DeployedForm, shown)
-	for _, name := range []string{"processDefinitionId", "processDefinitionKey", "processDefinitionName", "taskId", "taskName", "taskDefinitionKey"} {
-		shown[name] = nil
-	}
 	if d := data.Definition; d != nil {
 		shown["processDefinitionId"], shown["processDefinitionKey"], shown["processDefinitionName"] = d.ID, d.Key, d.Name
 	}
