@@ -124,12 +124,16 @@ func maxArchive(l app.Limits) int64 {
 	return 64 << 20
 }
 
-func (a *API) importApp(v *visit) (any, error) {
-	by, err := a.modeler(v)
-	if err != nil {
-		return nil, err
+// brought is who sends a file to become a model, and the file.
+func (a *API) brought(v *visit) (by model.Actor, name string, data []byte, err error) {
+	if by, err = a.modeler(v); err == nil {
+		name, data, err = a.uploaded(v)
 	}
-	name, data, err := a.uploaded(v)
+	return by, name, data, err
+}
+
+func (a *API) importApp(v *visit) (any, error) {
+	by, name, data, err := a.brought(v)
 	if err != nil {
 		return nil, err
 	}
@@ -146,11 +150,7 @@ func (a *API) publishArchive(v *visit) (any, error) {
 	if err := a.publisher(v); err != nil {
 		return nil, err
 	}
-	by, err := a.modeler(v)
-	if err != nil {
-		return nil, err
-	}
-	name, data, err := a.uploaded(v)
+	by, name, data, err := a.brought(v)
 	if err != nil {
 		return nil, err
 	}

@@ -45,14 +45,17 @@ type completeForm struct {
 	Outcome *string    `json:"outcome"`
 }
 
-// formValues are values by field. Numbers stay as they were written.
+// formValues are values by field. Numbers stay as they were written: 1 is no 1.0.
 type formValues map[string]any
 
-// UnmarshalJSON implements json.Unmarshaler.
+// UnmarshalJSON reads an object; null leaves none.
 func (f *formValues) UnmarshalJSON(text []byte) error {
 	d := json.NewDecoder(bytes.NewReader(text))
 	d.UseNumber()
-	return d.Decode((*map[string]any)(f))
+	if d.Decode((*map[string]any)(f)) != nil {
+		return fault.New(fault.Invalid, "The member values must be an object.")
+	}
+	return nil
 }
 
 // formIdentifier is APS's FormIdentifierRepresentation.

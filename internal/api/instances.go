@@ -1,7 +1,6 @@
 package api
 
 import (
-	"bytes"
 	"cmp"
 	"encoding/json"
 
@@ -115,22 +114,9 @@ type instanceStart struct {
 	DefinitionID  string         `json:"processDefinitionId"`
 	DefinitionKey string         `json:"processDefinitionKey"`
 	BusinessKey   string         `json:"businessKey"`
-	Values        startValues    `json:"values"`  // of the start form
+	Values        formValues     `json:"values"`  // of the start form
 	Outcome       string         `json:"outcome"` // of the start form
 	Variables     []restVariable `json:"variables"`
-}
-
-// startValues are values by field. Numbers stay as they were written: 1 is no 1.0.
-type startValues map[string]any
-
-// UnmarshalJSON reads an object; null leaves none.
-func (s *startValues) UnmarshalJSON(text []byte) error {
-	d := json.NewDecoder(bytes.NewReader(text))
-	d.UseNumber()
-	if d.Decode((*map[string]any)(s)) != nil {
-		return fault.New(fault.Invalid, "The member values must be an object.")
-	}
-	return nil
 }
 
 // startInstance starts a process: by the form that it begins with, or else with the values

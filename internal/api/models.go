@@ -288,11 +288,7 @@ func (a *API) cloneModel(v *visit) (any, error) {
 }
 
 func (a *API) importProcess(v *visit) (any, error) {
-	by, err := a.modeler(v)
-	if err != nil {
-		return nil, err
-	}
-	name, data, err := a.uploaded(v)
+	by, name, data, err := a.brought(v)
 	if err != nil {
 		return nil, err
 	}
