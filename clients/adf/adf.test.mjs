@@ -9,7 +9,7 @@ import { extname, join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { chromium } from 'playwright-core';
 import { serve } from '../serve.mjs';
-import { zip } from './zip.mjs';
+import { filesOf, zip } from '../zip.mjs';
 
 const here = import.meta.dirname, dist = join(here, 'dist');
 const out = process.env.SHOTS ?? join(here, '../../.ci/out/shots');
@@ -44,7 +44,7 @@ async function publish() {
   const { access_token: token } = await (await fetch(issuer() + '/protocol/openid-connect/token', { method: 'POST',
     body: new URLSearchParams({ grant_type: 'password', client_id: 'alfresco', username: 'admin@app.activiti.com', password: 'admin' }) })).json();
   const body = new FormData();
-  body.append('file', new Blob([zip(join(here, 'process'))], { type: 'application/zip' }), 'Purchases.zip');
+  body.append('file', new Blob([zip(filesOf(join(here, 'process')))], { type: 'application/zip' }), 'Purchases.zip');
   const answer = await fetch(server.url + '/activiti-app/api/enterprise/app-definitions/publish-app', { method: 'POST', body, headers: { authorization: `Bearer ${token}` } });
   const told = await answer.text();
   assert.equal(answer.status, 200, told);

@@ -2,23 +2,12 @@
 // the landing page and back.
 import assert from 'node:assert/strict';
 import { readFileSync, readdirSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { after, before, test } from 'node:test';
 import { serve } from '../serve.mjs';
-import { zip } from './zip.mjs';
+import { zip } from '../zip.mjs';
+import { api, bad, clientOf, forbidden, missing, realm, refusal } from './client.mjs';
 
-const api = createRequire(import.meta.url)('@alfresco/js-api');
 let server, kermit, admin;
-
-const clientOf = async (login, password) => {
-  const oauth2 = { host: server.url + '/auth/realms/alfresco', clientId: 'alfresco', secret: '', scope: 'openid', implicitFlow: false, redirectUri: '/' };
-  const client = new api.AlfrescoApi({ provider: 'BPM', hostBpm: server.url, contextRootBpm: 'activiti-app', authType: 'OAUTH', oauth2 });
-  for (const e of [client, client.oauth2Auth, client.processAuth]) e?.on?.('error', () => {});
-  await client.login(login, password);
-  return client;
-};
-const refusal = async (promise) => { try { await promise; } catch (e) { return [e.status, JSON.parse(e.message).messageKey]; } throw new Error('it was let in'); };
-const forbidden = [403, 'GENERAL.ERROR.FORBIDDEN'], missing = [404, 'GENERAL.ERROR.NOT-FOUND'], invalid = [400, 'GENERAL.ERROR.BAD-REQUEST'];
 
 // visit is an app of a process, forms and a decision table.
 const folder = new URL('../../internal/engine/testdata/visit/', import.meta.url);
@@ -34,9 +23,9 @@ const download = async (path) => {
 const landing = async (client) => (await new api.RuntimeAppDefinitionsApi(client).getAppDefinitions()).data;
 
 before(async () => {
-  server = await serve('--demo', '--set', 'sluice.oauth.keycloak-realm=alfresco');
-  kermit = await clientOf('kermit@example.com', 'kermit');
-  admin = await clientOf('admin@app.activiti.com', 'admin');
+  server = await serve('--demo', ...realm);
+  kermit = await clientOf(server, 'kermit@example.com', 'kermit');
+  admin = await clientOf(server, 'admin@app.activiti.com', 'admin');
 });
 after(async () => { for (const c of [kermit, admin]) await c?.logout(); await server.stop(); });
 
@@ -76,7 +65,7 @@ test('an app: import, publish, deploy, change, export', async () => {
   const broken = await definitions.importAndPublishApp(new File([zip([['bpmn-models/x-1.bpmn20.xml', '<definitions><nothing']])], 'x.zip'));
   assert.deepEqual([broken.error, broken.errorType, broken.messageKey], [true, 2, 'GENERAL.ERROR.BAD-REQUEST']);
   assert.match(broken.errorDescription, /x-1\.bpmn20\.xml/);
-  assert.deepEqual(await refusal(definitions.importAppDefinition(new File(['no archive'], 'x.zip'))), invalid);
+  assert.deepEqual(await refusal(definitions.importAppDefinition(new File(['no archive'], 'x.zip'))), bad);
 });
 
 test('deployments of apps', async () => {

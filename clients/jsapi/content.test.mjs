@@ -1,32 +1,22 @@
 // Every operation on contents that is built, through js-api 10 as ADF calls it: uploads and
 // links of tasks, of instances and of neither yet, their bytes and their renditions.
 import assert from 'node:assert/strict';
-import { createRequire } from 'node:module';
 import { after, before, test } from 'node:test';
 import { serve } from '../serve.mjs';
+import { api, bad, clientOf, forbidden, missing, realm, refusal } from './client.mjs';
 
-const api = createRequire(import.meta.url)('@alfresco/js-api');
 const png = Buffer.from('iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==', 'base64');
 const errand = `<definitions xmlns="http://www.omg.org/spec/BPMN/20100524/MODEL" xmlns:activiti="http://activiti.org/bpmn" targetNamespace="errands">
   <process id="errand" name="Errand" isExecutable="true"><startEvent id="s"/><sequenceFlow id="a" sourceRef="s" targetRef="u"/>
     <userTask id="u" name="Fetch" activiti:assignee="$INITIATOR"/><sequenceFlow id="b" sourceRef="u" targetRef="e"/><endEvent id="e"/></process></definitions>`;
 let server, kermit, fozzie, admin, instance, task, picture;
 
-const clientOf = async (login, password) => {
-  const oauth2 = { host: server.url + '/auth/realms/alfresco', clientId: 'alfresco', secret: '', scope: 'openid', implicitFlow: false, redirectUri: '/' };
-  const client = new api.AlfrescoApi({ provider: 'BPM', hostBpm: server.url, contextRootBpm: 'activiti-app', authType: 'OAUTH', oauth2 });
-  for (const e of [client, client.oauth2Auth, client.processAuth]) e?.on?.('error', () => {});
-  await client.login(login, password);
-  return client;
-};
-const refusal = async (promise) => { try { await promise; } catch (e) { return [e.status, JSON.parse(e.message).messageKey]; } throw new Error('it was let in'); };
-const forbidden = [403, 'GENERAL.ERROR.FORBIDDEN'], missing = [404, 'GENERAL.ERROR.NOT-FOUND'], bad = [400, 'GENERAL.ERROR.BAD-REQUEST'];
 const names = (page) => page.data.map((c) => c.name);
 const headersOf = (client) => ({ authorization: 'Bearer ' + client.oauth2Auth.getToken() });
 
 before(async () => {
-  server = await serve('--demo', '--set', 'sluice.oauth.keycloak-realm=alfresco', '--set', 'sluice.process.max-content-bytes=65536');
-  [kermit, fozzie, admin] = [await clientOf('kermit@example.com', 'kermit'), await clientOf('fozzie@example.com', 'fozzie'), await clientOf('admin@app.activiti.com', 'admin')];
+  server = await serve('--demo', ...realm, '--set', 'sluice.process.max-content-bytes=65536');
+  [kermit, fozzie, admin] = [await clientOf(server, 'kermit@example.com', 'kermit'), await clientOf(server, 'fozzie@example.com', 'fozzie'), await clientOf(server, 'admin@app.activiti.com', 'admin')];
   const form = new FormData();
   form.append('file', new Blob([errand]), 'errand.bpmn20.xml');
   assert.equal((await fetch(server.url + '/activiti-app/api/repository/deployments', { method: 'POST', headers: headersOf(admin), body: form })).status, 201);

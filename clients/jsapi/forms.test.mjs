@@ -3,24 +3,14 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { createServer } from 'node:http';
-import { createRequire } from 'node:module';
 import { after, before, test } from 'node:test';
 import { serve } from '../serve.mjs';
-import { zip } from './zip.mjs';
+import { zip } from '../zip.mjs';
+import { api, bad, clientOf, forbidden, missing, realm, refusal } from './client.mjs';
 
-const api = createRequire(import.meta.url)('@alfresco/js-api');
 let server, service, kermit, fozzie, admin, app, loan, number, instance, task, submitted;
 const asked = [];
 
-const clientOf = async (login, password) => {
-  const oauth2 = { host: server.url + '/auth/realms/alfresco', clientId: 'alfresco', secret: '', scope: 'openid', implicitFlow: false, redirectUri: '/' };
-  const client = new api.AlfrescoApi({ provider: 'BPM', hostBpm: server.url, contextRootBpm: 'activiti-app', authType: 'OAUTH', oauth2 });
-  for (const e of [client, client.oauth2Auth, client.processAuth]) e?.on?.('error', () => {});
-  await client.login(login, password);
-  return client;
-};
-const refusal = async (promise) => { try { await promise; } catch (e) { return [e.status, JSON.parse(e.message).messageKey]; } throw new Error('it was let in'); };
-const forbidden = [403, 'GENERAL.ERROR.FORBIDDEN'], missing = [404, 'GENERAL.ERROR.NOT-FOUND'], bad = [400, 'GENERAL.ERROR.BAD-REQUEST'];
 const plain = (answer) => JSON.parse(JSON.stringify(answer));
 const valuesOf = (form) => Object.fromEntries(form.fields.flatMap((c) => Object.values(c.fields).flat()).map((f) => [f.id, f.value]));
 
@@ -54,8 +44,8 @@ before(async () => {
   }).listen(0, '127.0.0.1');
   await once(service, 'listening');
   const address = `http://127.0.0.1:${service.address().port}`;
-  server = await serve('--demo', '--set', 'sluice.oauth.keycloak-realm=alfresco', '--set', `sluice.rest-call.allow=${address}`, '--set', 'sluice.rest-call.private=127.0.0.0/8');
-  [kermit, fozzie, admin] = [await clientOf('kermit@example.com', 'kermit'), await clientOf('fozzie@example.com', 'fozzie'), await clientOf('admin@app.activiti.com', 'admin')];
+  server = await serve('--demo', ...realm, '--set', `sluice.rest-call.allow=${address}`, '--set', 'sluice.rest-call.private=127.0.0.0/8');
+  [kermit, fozzie, admin] = [await clientOf(server, 'kermit@example.com', 'kermit'), await clientOf(server, 'fozzie@example.com', 'fozzie'), await clientOf(server, 'admin@app.activiti.com', 'admin')];
   const published = await new api.AppDefinitionsApi(admin).importAndPublishApp(archive(address));
   assert.equal(published.error, false, published.errorDescription);
   await new api.RuntimeAppDefinitionsApi(admin).deployAppDefinitions({ appDefinitions: [{ id: published.appDefinition.id }] });

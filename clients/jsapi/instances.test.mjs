@@ -1,10 +1,9 @@
 // Process definitions and instances, as ADF and the mobile apps use them, through js-api 10.
 import assert from 'node:assert/strict';
-import { createRequire } from 'node:module';
 import { after, before, test } from 'node:test';
 import { serve } from '../serve.mjs';
+import { api, bad, clientOf, forbidden, missing, realm, refusal } from './client.mjs';
 
-const api = createRequire(import.meta.url)('@alfresco/js-api');
 const trip = `<definitions xmlns="http://www.omg.org/spec/BPMN/20100524/MODEL" xmlns:activiti="http://activiti.org/bpmn" targetNamespace="travel">
   <process id="trip" name="Trip" isExecutable="true"><documentation>Somebody travels</documentation>
     <startEvent id="s"/><sequenceFlow id="a" sourceRef="s" targetRef="plan"/>
@@ -12,19 +11,9 @@ const trip = `<definitions xmlns="http://www.omg.org/spec/BPMN/20100524/MODEL" x
   </process></definitions>`;
 let server, kermit, fozzie, admin, trips, id;
 
-const clientOf = async (login, password) => {
-  const oauth2 = { host: server.url + '/auth/realms/alfresco', clientId: 'alfresco', secret: '', scope: 'openid', implicitFlow: false, redirectUri: '/' };
-  const client = new api.AlfrescoApi({ provider: 'BPM', hostBpm: server.url, contextRootBpm: 'activiti-app', authType: 'OAUTH', oauth2 });
-  for (const e of [client, client.oauth2Auth, client.processAuth]) e?.on?.('error', () => {});
-  await client.login(login, password);
-  return client;
-};
-const refusal = async (promise) => { try { await promise; } catch (e) { return [e.status, JSON.parse(e.message).messageKey]; } throw new Error('it was let in'); };
-const forbidden = [403, 'GENERAL.ERROR.FORBIDDEN'], missing = [404, 'GENERAL.ERROR.NOT-FOUND'], wrong = [400, 'GENERAL.ERROR.BAD-REQUEST'];
-
 before(async () => {
-  server = await serve('--demo', '--set', 'sluice.oauth.keycloak-realm=alfresco');
-  [kermit, fozzie, admin] = [await clientOf('kermit@example.com', 'kermit'), await clientOf('fozzie@example.com', 'fozzie'), await clientOf('admin@app.activiti.com', 'admin')];
+  server = await serve('--demo', ...realm);
+  [kermit, fozzie, admin] = [await clientOf(server, 'kermit@example.com', 'kermit'), await clientOf(server, 'fozzie@example.com', 'fozzie'), await clientOf(server, 'admin@app.activiti.com', 'admin')];
   const form = new FormData();
   form.append('file', new Blob([trip]), 'trip.bpmn20.xml');
   const headers = { authorization: 'Bearer ' + admin.oauth2Auth.getToken() };
@@ -50,7 +39,7 @@ test('start and read', async () => {
   assert.deepEqual(started.variables.map((v) => [v.name, v.type, v.value]), [['city', 'string', 'Oslo'], ['days', 'integer', 3]]);
   assert.equal((await instances.getProcessInstance(id)).name, 'To Oslo');
   assert.deepEqual(await refusal(new api.ProcessInstancesApi(fozzie).getProcessInstance(id)), missing);
-  assert.deepEqual(await refusal(instances.startNewProcessInstance({ name: 'x' })), wrong);
+  assert.deepEqual(await refusal(instances.startNewProcessInstance({ name: 'x' })), bad);
 });
 
 test('search', async () => {
@@ -58,7 +47,7 @@ test('search', async () => {
   const found = await instances.getProcessInstances({ processDefinitionId: trips.id, state: 'running', sort: 'created-desc', page: 0, size: 5 });
   assert.deepEqual([found.total, found.size, found.start, found.data[0].id, found.data[0].processDefinitionName], [1, 1, 0, id, 'Trip']);
   assert.equal((await instances.getProcessInstances({ processDefinitionId: trips.id, state: 'completed' })).total, 0);
-  assert.deepEqual(await refusal(instances.getProcessInstances({ state: 'none' })), wrong);
+  assert.deepEqual(await refusal(instances.getProcessInstances({ state: 'none' })), bad);
   const filters = new api.UserFiltersApi(kermit);
   const { id: filterId } = await filters.createUserProcessInstanceFilter({ name: 'Mine', filter: { state: 'running', sort: 'created-asc', processDefinitionId: trips.id } });
   assert.equal((await instances.filterProcessInstances({ filterId, page: 0, size: 5 })).data[0].id, id);

@@ -4,24 +4,14 @@ import assert from 'node:assert/strict';
 import { createRequire } from 'node:module';
 import { after, before, test } from 'node:test';
 import { serve } from '../serve.mjs';
+import { api, clientOf, forbidden, missing, realm, refusal } from './client.mjs';
 
-const api = createRequire(import.meta.url)('@alfresco/js-api');
 let server, kermit, admin;
 
-const clientOf = async (login, password) => {
-  const oauth2 = { host: server.url + '/auth/realms/alfresco', clientId: 'alfresco', secret: '', scope: 'openid', implicitFlow: false, redirectUri: '/' };
-  const client = new api.AlfrescoApi({ provider: 'BPM', hostBpm: server.url, contextRootBpm: 'activiti-app', authType: 'OAUTH', oauth2 });
-  for (const e of [client, client.oauth2Auth, client.processAuth]) e?.on?.('error', () => {});
-  await client.login(login, password);
-  return client;
-};
-const refusal = async (promise) => { try { await promise; } catch (e) { return [e.status, JSON.parse(e.message).messageKey]; } throw new Error('it was let in'); };
-const forbidden = [403, 'GENERAL.ERROR.FORBIDDEN'], missing = [404, 'GENERAL.ERROR.NOT-FOUND'];
-
 before(async () => {
-  server = await serve('--demo', '--set', 'sluice.oauth.keycloak-realm=alfresco');
-  kermit = await clientOf('kermit@example.com', 'kermit');
-  admin = await clientOf('admin@app.activiti.com', 'admin');
+  server = await serve('--demo', ...realm);
+  kermit = await clientOf(server, 'kermit@example.com', 'kermit');
+  admin = await clientOf(server, 'admin@app.activiti.com', 'admin');
 });
 after(async () => { for (const c of [kermit, admin]) await c?.logout(); await server.stop(); });
 
@@ -75,11 +65,11 @@ test('a picture', async () => {
 test('passwords', async () => {
   const users = new api.AdminUsersApi(admin);
   const made = await users.createNewUser({ email: 'gonzo@example.com', firstName: 'Gonzo', password: 'one' });
-  const gonzo = await clientOf('gonzo@example.com', 'one');
+  const gonzo = await clientOf(server, 'gonzo@example.com', 'one');
   await new api.UserProfileApi(gonzo).changePassword({ oldPassword: 'one', newPassword: 'two' });
-  const again = await clientOf('gonzo@example.com', 'two');
+  const again = await clientOf(server, 'gonzo@example.com', 'two');
   await new api.UsersApi(again).executeAction(String(made.id), { action: 'changePassword', oldPassword: 'two', newPassword: 'three' });
-  for (const c of [gonzo, again, await clientOf('gonzo@example.com', 'three')]) await c.logout();
+  for (const c of [gonzo, again, await clientOf(server, 'gonzo@example.com', 'three')]) await c.logout();
 });
 
 test('an administrator and users', async () => {

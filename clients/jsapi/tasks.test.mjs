@@ -1,22 +1,12 @@
 // Every operation on tasks that is built, and the comments on instances, through js-api 10
 // as ADF calls it.
 import assert from 'node:assert/strict';
-import { createRequire } from 'node:module';
 import { after, before, test } from 'node:test';
 import { serve } from '../serve.mjs';
+import { api, bad, clientOf, forbidden, missing, realm, refusal } from './client.mjs';
 
-const api = createRequire(import.meta.url)('@alfresco/js-api');
 let server, kermit, fozzie, admin, group, instance, write;
 
-const clientOf = async (login, password) => {
-  const oauth2 = { host: server.url + '/auth/realms/alfresco', clientId: 'alfresco', secret: '', scope: 'openid', implicitFlow: false, redirectUri: '/' };
-  const client = new api.AlfrescoApi({ provider: 'BPM', hostBpm: server.url, contextRootBpm: 'activiti-app', authType: 'OAUTH', oauth2 });
-  for (const e of [client, client.oauth2Auth, client.processAuth]) e?.on?.('error', () => {});
-  await client.login(login, password);
-  return client;
-};
-const refusal = async (promise) => { try { await promise; } catch (e) { return [e.status, JSON.parse(e.message).messageKey]; } throw new Error('it was let in'); };
-const forbidden = [403, 'GENERAL.ERROR.FORBIDDEN'], missing = [404, 'GENERAL.ERROR.NOT-FOUND'], bad = [400, 'GENERAL.ERROR.BAD-REQUEST'];
 const names = (page) => page.data.map((t) => t.name);
 // engine calls Activiti's own API, which js-api does not have.
 const engine = async (client, method, path, body) => {
@@ -31,10 +21,10 @@ const office = (group) => `<definitions xmlns="http://www.omg.org/spec/BPMN/2010
     <userTask id="check" name="Check" activiti:candidateGroups="${group}"/><sequenceFlow id="c" sourceRef="check" targetRef="e"/><endEvent id="e"/></process></definitions>`;
 
 before(async () => {
-  server = await serve('--demo', '--set', 'sluice.oauth.keycloak-realm=alfresco');
-  kermit = await clientOf('kermit@example.com', 'kermit');
-  fozzie = await clientOf('fozzie@example.com', 'fozzie');
-  admin = await clientOf('admin@app.activiti.com', 'admin');
+  server = await serve('--demo', ...realm);
+  kermit = await clientOf(server, 'kermit@example.com', 'kermit');
+  fozzie = await clientOf(server, 'fozzie@example.com', 'fozzie');
+  admin = await clientOf(server, 'admin@app.activiti.com', 'admin');
   const groups = new api.AdminGroupsApi(admin);
   group = await groups.createNewGroup({ name: 'Checkers', type: 1 });
   await groups.addGroupMember(group.id, 1002);

@@ -1,5 +1,13 @@
-// Packs files into an archive, unpressed: what js-api's users upload.
+// Packs files into an archive as APS exports it, unpressed.
+import { readFileSync, readdirSync, statSync } from 'node:fs';
+import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
+
+// filesOf returns the files of a folder as zip takes them.
+export function filesOf(folder) {
+  const names = readdirSync(folder, { recursive: true }).filter((name) => statSync(join(folder, name)).isFile()).sort();
+  return names.map((name) => [name, readFileSync(join(folder, name))]);
+}
 
 // zip takes pairs of a path and what is in it.
 export function zip(files) {
