@@ -212,9 +212,9 @@ func (e *Engine) Attachments(ctx context.Context, actor Actor, aq AttachmentQuer
 	q.Add(`a.size >= 0`)
 	anywhere := len(aq.IDs) > 0 || aq.SourceID != ""
 	switch {
-	case anywhere && !actor.Admin:
-		aq.visible(q, actor)
+	case anywhere && actor.Admin && actor.AllTenants:
 	case anywhere:
+		aq.visible(q, actor)
 	case aq.TaskID != "":
 		q.Add(`a.task_id = ? AND a.task_id <> ''`, aq.TaskID)
 	default:

@@ -148,6 +148,14 @@ func TestContentsOfForms(t *testing.T) {
 	if _, n, err := w.e.Attachments(ctx, kermit, engine.AttachmentQuery{IDs: []int64{mine, second, others}}); err != nil || n != 2 {
 		t.Errorf("by number: %d %v", n, err)
 	}
+	for name, test := range map[string]struct {
+		by   engine.Actor
+		want int
+	}{"an administrator of all": {admin, 3}, "of this tenant": {engine.Actor{UserID: "boss", Admin: true}, 2}, "of another": {engine.Actor{UserID: "boss", Admin: true, TenantID: "t"}, 0}} {
+		if _, n, err := w.e.Attachments(ctx, test.by, engine.AttachmentQuery{IDs: []int64{mine, second, others}}); err != nil || n != test.want {
+			t.Errorf("%s sees %d, want %d, %v", name, n, test.want, err)
+		}
+	}
 	w.must(w.e.DeleteHistory(ctx, admin, inst.ID))
 	for table, want := range map[string]float64{"attachments": 1, "attachment_pieces": 1, "submitted_forms": 0, "form_drafts": 0} {
 		if n := w.count(`SELECT COUNT(*) FROM ` + table); n != want {
