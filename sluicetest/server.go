@@ -70,7 +70,7 @@ func NewServer(t testing.TB, options ...Option) *Server {
 	t.Helper()
 	listener := httptest.NewUnstartedServer(http.NotFoundHandler())
 	t.Cleanup(listener.Close)
-	where := storetest.Config(t)
+	where := storetest.Migrated(t)
 	s := setup{cfg: sluice.DefaultConfig(), options: []sluice.Option{sluice.WithLog(slog.New(slog.DiscardHandler)), sluice.WithCheapPasswords()}}
 	s.cfg.Addr = listener.Listener.Addr().String()
 	s.cfg.Issuer = "http://" + s.cfg.Addr

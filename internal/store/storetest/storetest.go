@@ -7,10 +7,12 @@ import (
 	"context"
 	"crypto/rand"
 	"database/sql"
+	"errors"
 	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
 	_ "github.com/jackc/pgx/v5/stdlib" // registers the driver "pgx"
@@ -22,7 +24,7 @@ import (
 // when the test ends.
 func Open(t testing.TB) *store.DB {
 	t.Helper()
-	db, err := store.Open(context.Background(), Config(t))
+	db, err := store.Open(context.Background(), Migrated(t))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -35,6 +37,44 @@ func Open(t testing.TB) *store.DB {
 		t.Fatal(err)
 	}
 	return db
+}
+
+// migrated is a file with all migrations, which are run once for all tests of a program:
+// most of what a test of a server would take is they.
+var migrated = sync.OnceValues(func() (file []byte, err error) {
+	dir, err := os.MkdirTemp("", "sluice-")
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	path := filepath.Join(dir, "sluice.db")
+	db, err := store.Open(context.Background(), store.Config{Path: path})
+	if err != nil {
+		return nil, err
+	}
+	_, err = db.Migrate(context.Background())
+	if err := errors.Join(err, db.Close()); err != nil { // closing moves everything into the file
+		return nil, err
+	}
+	return os.ReadFile(path)
+})
+
+// Migrated returns where a database is that has nothing in it but what the migrations put
+// there, for tests that open it themselves. On PostgreSQL opening has to run them.
+func Migrated(t testing.TB) store.Config {
+	t.Helper()
+	cfg := Config(t)
+	if cfg.Path == "" {
+		return cfg
+	}
+	file, err := migrated()
+	if err == nil {
+		err = os.WriteFile(cfg.Path, file, 0o600)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return cfg
 }
 
 // Config returns where a fresh, empty database is, for tests that open it
