@@ -63,9 +63,9 @@ func (s *Service) remembered(ctx context.Context, id string) (*Client, error) {
 }
 
 // unchanged gives errChanged when the client is not what it was.
-func (s *Service) unchanged(ctx context.Context, c *Client) error {
+func unchanged(ctx context.Context, q store.Querier, c *Client) error {
 	var version int64
-	err := s.db.QueryRow(ctx, []any{&version}, `SELECT version FROM clients WHERE id = $1`, c.ID)
+	err := q.QueryRow(ctx, []any{&version}, `SELECT version FROM clients WHERE id = $1`, c.ID)
 	if errors.Is(err, store.ErrNoRow) || (err == nil && version != c.version) {
 		return errChanged
 	}
@@ -92,7 +92,7 @@ func (s *Service) withRemembered(r *http.Request, f form, run func(finder) error
 		return err
 	}
 	if !errors.Is(err, errChanged) { // a refusal may rest on what is not so any more
-		switch changed := s.unchanged(r.Context(), found); {
+		switch changed := unchanged(r.Context(), s.db, found); {
 		case changed == nil:
 			return err
 		case !errors.Is(changed, errChanged):

@@ -273,3 +273,33 @@ func TestNewPasswordEndsWhatTheOldOneOpened(t *testing.T) {
 		t.Error("the session stands")
 	}
 }
+
+// A client that was deleted or disabled a moment ago, and is remembered, spoils no code: a
+// code that it presents stays good for whose it is.
+func TestClientThatIsGoneSpoilsNothing(t *testing.T) {
+	t.Parallel()
+	srv := setup(t)
+	for name, end := range map[string]func(id string) error{
+		"deleted":  func(id string) error { return srv.Admin.DeleteClient(t.Context(), id) },
+		"disabled": func(id string) error { return srv.Admin.SetClientActive(t.Context(), id, false) },
+	} {
+		_, err := srv.Admin.CreateClient(t.Context(), sluice.NewClient{Secret: "x", Client: sluice.Client{ID: name, Scopes: []string{"read"}, RedirectURIs: []string{callback},
+			GrantTypes: []string{"client_credentials", "authorization_code"}}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if a := srv.PostAs(t, name, "x", "/oauth/token", form("grant_type", "client_credentials")); a.Status != 200 { // it is remembered now
+			t.Fatalf("%d %s", a.Status, a.Body)
+		}
+		unused := code(t, srv, "client_id", "web", "redirect_uri", callback)
+		if err := end(name); err != nil {
+			t.Fatal(err)
+		}
+		if a := srv.PostAs(t, name, "x", "/oauth/token", form(codeForm(unused)...)); a.Status != 401 || a.Text("error") != "invalid_client" {
+			t.Errorf("%s: %d %s", name, a.Status, a.Body)
+		}
+		if a := asWeb(t, srv, codeForm(unused)...); a.Status != 200 {
+			t.Errorf("the code that a %s client presented: %d %s", name, a.Status, a.Body)
+		}
+	}
+}

@@ -142,7 +142,7 @@ func (s *Service) redeemCode(ctx context.Context, c *call) (*answer, error) {
 		return nil, err
 	}
 	if err := code.check(c); err != nil {
-		return nil, s.spoil(ctx, code, c.now, err)
+		return nil, s.spoil(ctx, c, code, err)
 	}
 	user, err := code.grant.activeUser()
 	if err != nil {
@@ -220,14 +220,18 @@ func validVerifier(v string) bool {
 }
 
 // spoil ends a code that somebody tried to redeem wrongly: it has leaked or it
-// is being guessed at. A second use of a redeemed code ends its tokens too.
-func (s *Service) spoil(ctx context.Context, k *code, now time.Time, why error) error {
+// is being guessed at. A second use of a redeemed code ends its tokens too. A client that
+// is remembered and was deleted or disabled meanwhile spoils nothing: it gives errChanged.
+func (s *Service) spoil(ctx context.Context, c *call, k *code, why error) error {
 	err := s.db.Write(ctx, func(tx *store.Tx) error {
-		n, err := tx.Exec(ctx, `UPDATE codes SET used_at = $1 WHERE hash = $2 AND used_at IS NULL`, store.Millis(now), k.hash)
+		if err := unchanged(ctx, tx, c.client); err != nil {
+			return err
+		}
+		n, err := tx.Exec(ctx, `UPDATE codes SET used_at = $1 WHERE hash = $2 AND used_at IS NULL`, store.Millis(c.now), k.hash)
 		if err != nil || n > 0 {
 			return err
 		}
-		return s.revokeGrant(ctx, tx, k.grant.id, now, "a code was used twice")
+		return s.revokeGrant(ctx, tx, k.grant.id, c.now, "a code was used twice")
 	})
 	if err != nil {
 		return err

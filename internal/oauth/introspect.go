@@ -48,7 +48,7 @@ func (s *Service) lookUp(ctx context.Context, token string, asker *Client, user 
 	}
 	l, err := s.lookUpRefresh(ctx, token)
 	if err == nil && asker != nil {
-		err = s.unchanged(ctx, asker)
+		err = unchanged(ctx, s.db, asker)
 	}
 	return l, err
 }
