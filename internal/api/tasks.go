@@ -16,7 +16,8 @@ func (a *API) registerTasks() {
 	a.process("PUT tasks/{taskId}", a.updateTask).about(taskUpdate{}, task{})
 	a.process("DELETE tasks/{taskId}", a.deleteTask)
 	a.process("GET tasks/{taskId}/audit", a.taskAudit).about(nil, taskAudit{})
-	for _, register := range []func(){a.registerTaskQueries, a.registerTaskActions, a.registerTaskLinks, a.registerTaskVariables, a.registerChecklists, a.registerComments} {
+	a.linksOf("tasks/{taskId}", func(id string) engine.Link { return engine.Link{TaskID: id} }, "/{type}")
+	for _, register := range []func(){a.registerTaskQueries, a.registerTaskActions, a.registerTaskVariables, a.registerChecklists, a.registerComments} {
 		register()
 	}
 }
