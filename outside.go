@@ -134,7 +134,7 @@ func (s *Server) userByEmail(ctx context.Context, tenantID, email string) (strin
 	found, _, err := s.users.List(ctx, identity.UserQuery{Email: email, Status: identity.Active, Limit: identity.MaxPage})
 	id := ""
 	for _, u := range found {
-		if belongs(u.TenantID, tenantID) && (id == "" || u.Email == email) {
+		if identity.TenantName(u.TenantID) == tenantID && (id == "" || u.Email == email) {
 			id = strconv.FormatInt(u.ID, 10)
 		}
 	}
@@ -147,18 +147,9 @@ func (s *Server) groupByName(ctx context.Context, tenantID, name string) (string
 		return "", err
 	}
 	for _, g := range groups {
-		if g.Name == name && belongs(g.TenantID, tenantID) {
+		if g.Name == name && identity.TenantName(g.TenantID) == tenantID {
 			return strconv.FormatInt(g.ID, 10), nil
 		}
 	}
 	return "", nil
-}
-
-// belongs reports whether a user or group with that tenant's number is of the tenant that
-// processes call so: the default one, which has the number 1, has no name there.
-func belongs(id int64, tenantID string) bool {
-	if id <= 1 {
-		return tenantID == ""
-	}
-	return tenantID == "tenant_"+strconv.FormatInt(id, 10)
 }

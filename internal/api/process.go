@@ -34,21 +34,12 @@ func newVisit(r *http.Request, users *identity.Service) (*visit, error) {
 // actorOf is a user as the engine knows him: by number, his groups by number and name, his
 // tenant by its name. An administrator of no tenant administers all.
 func actorOf(ctx context.Context, users *identity.Service, u *identity.User) (engine.Actor, error) {
-	a := engine.Actor{UserID: strconv.FormatInt(u.ID, 10), Admin: u.Admin, TenantID: tenantName(u.TenantID), AllTenants: u.Admin && u.TenantID == 0}
+	a := engine.Actor{UserID: strconv.FormatInt(u.ID, 10), Admin: u.Admin, TenantID: identity.TenantName(u.TenantID), AllTenants: u.Admin && u.TenantID == 0}
 	groups, _, err := users.Groups(ctx, identity.GroupQuery{UserID: u.ID, Status: identity.Active, Limit: identity.MaxPage})
 	for _, g := range groups {
 		a.Groups = append(a.Groups, strconv.FormatInt(g.ID, 10), g.Name)
 	}
 	return a, err
-}
-
-// tenantName is how the engine's rows name a tenant: not at all the default one, to which
-// belongs whoever belongs to none.
-func tenantName(id int64) string {
-	if id <= 1 {
-		return ""
-	}
-	return "tenant_" + strconv.FormatInt(id, 10)
 }
 
 // process registers an operation on processes, tasks or forms, which the engine carries

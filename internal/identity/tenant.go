@@ -3,6 +3,7 @@ package identity
 import (
 	"context"
 	"errors"
+	"strconv"
 	"time"
 
 	"github.com/sluicehq/sluice/internal/audit"
@@ -27,6 +28,15 @@ func (u *User) Sees(tenantID int64) bool { return u.TenantID == 0 || u.TenantID 
 
 // Administers reports whether the user administers what belongs to a tenant.
 func (u *User) Administers(tenantID int64) bool { return u.Admin && u.Sees(tenantID) }
+
+// TenantName is how processes and what belongs to them name a tenant: not at all the
+// default one, which has the number 1 and to which belongs whoever belongs to none.
+func TenantName(id int64) string {
+	if id <= 1 {
+		return ""
+	}
+	return "tenant_" + strconv.FormatInt(id, 10)
+}
 
 const tenantColumns = `id, name, domain, active, max_users, created_at, updated_at`
 
