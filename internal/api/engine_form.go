@@ -100,7 +100,7 @@ func (p *Processes) submitForm(v *visit) (any, error) {
 	}
 	given := map[string]string{}
 	for _, q := range body.Properties {
-		given[q.ID] = orEmpty(q.Value)
+		given[q.ID] = value(q.Value)
 	}
 	o := engine.StartOptions{DefinitionID: body.ProcessDefinitionID, BusinessKey: body.BusinessKey}
 	i, err := p.engine.SubmitProperties(v.Context(), v.actor, body.TaskID, o, given)

@@ -185,13 +185,6 @@ func (b *taskRequest) due() (*engine.Moment, error) {
 	return &engine.Moment{At: at}, err
 }
 
-func orEmpty(s *string) string {
-	if s == nil {
-		return ""
-	}
-	return *s
-}
-
 func (p *Processes) newTask(v *visit) (any, error) {
 	var body taskRequest
 	if err := v.body(&body); err != nil {
@@ -201,8 +194,8 @@ func (p *Processes) newTask(v *visit) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	from := engine.Task{Name: orEmpty(body.Name), Description: orEmpty(body.Description), Owner: orEmpty(body.Owner), Assignee: orEmpty(body.Assignee), Category: orEmpty(body.Category),
-		ParentID: orEmpty(body.ParentTaskID), TenantID: orEmpty(body.TenantID), FormKey: orEmpty(body.FormKey)}
+	from := engine.Task{Name: value(body.Name), Description: value(body.Description), Owner: value(body.Owner), Assignee: value(body.Assignee), Category: value(body.Category),
+		ParentID: value(body.ParentTaskID), TenantID: value(body.TenantID), FormKey: value(body.FormKey)}
 	if body.Priority != nil {
 		from.Priority = *body.Priority
 	}
@@ -262,13 +255,13 @@ func (p *Processes) actOnTask(v *visit) (any, error) {
 	case "complete":
 		err = p.engine.Complete(ctx, v.actor, id, engine.CompleteOptions{Variables: given, Outcome: body.Outcome})
 	case "claim":
-		if orEmpty(body.Assignee) == "" {
+		if value(body.Assignee) == "" {
 			err = p.engine.Unclaim(ctx, v.actor, id) // as Activiti: claimed by nobody
 		} else {
 			err = p.engine.ClaimFor(ctx, v.actor, id, *body.Assignee)
 		}
 	case "delegate":
-		if orEmpty(body.Assignee) == "" {
+		if value(body.Assignee) == "" {
 			return nil, fault.New(fault.Invalid, "An assignee is required when delegating a task.")
 		}
 		err = p.engine.Delegate(ctx, v.actor, id, *body.Assignee)
