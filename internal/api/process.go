@@ -35,7 +35,7 @@ func newVisit(r *http.Request, users *identity.Service) (*visit, error) {
 // tenant by its name. An administrator of no tenant administers all.
 func actorOf(ctx context.Context, users *identity.Service, u *identity.User) (engine.Actor, error) {
 	a := engine.Actor{UserID: strconv.FormatInt(u.ID, 10), Admin: u.Admin, TenantID: identity.TenantName(u.TenantID), AllTenants: u.Admin && u.TenantID == 0}
-	groups, _, err := users.Groups(ctx, identity.GroupQuery{UserID: u.ID, Status: identity.Active, Limit: identity.MaxPage})
+	groups, err := users.ActiveGroups(ctx, u.ID)
 	for _, g := range groups {
 		a.Groups = append(a.Groups, strconv.FormatInt(g.ID, 10), g.Name)
 	}

@@ -40,7 +40,8 @@ type columnOrder map[string]string
 // query collects the conditions of a list.
 type query struct {
 	store.Where
-	err error
+	err    error
+	narrow bool // hardly more than a page can be meant
 }
 
 func (q *query) bad(format string, args ...any) {
@@ -183,7 +184,7 @@ func (o Order) clause(q *query, known columnOrder, otherwise string, id string) 
 }
 
 // list reads a page and counts all, on one snapshot: a page that is not full tells how many
-// there are. from begins with FROM.
+// there are, so that a narrow query is one statement. from begins with FROM.
 func list[T any](ctx context.Context, e *Engine, q *query, columns, from, order string, p Page, scan func(store.Row) (T, error)) (all []T, total int, err error) {
 	if q.err != nil {
 		return nil, 0, q.err
@@ -195,20 +196,30 @@ func list[T any](ctx context.Context, e *Engine, q *query, columns, from, order 
 	args := slices.Clone(q.Args)
 	offset := max(p.Offset, 0)
 	limit = min(limit, MaxPage)
-	tail := q.Page(offset, limit)
-	err = e.db.Read(ctx, func(tx *store.Tx) error {
+	text := `SELECT ` + columns + ` ` + from + condition + order + q.Page(offset, limit)
+	page := func(on store.Querier) (told bool, err error) {
 		all = nil
-		err := tx.Query(ctx, func(row store.Row) error {
+		err = on.Query(ctx, func(row store.Row) error {
 			v, err := scan(row)
 			all = append(all, v)
 			return err
-		}, `SELECT `+columns+` `+from+condition+order+tail, q.Args...)
-		if n := len(all); err != nil || n < limit && (n > 0 || offset == 0) {
-			total = offset + n // the page tells it
-			return err
-		}
-		return tx.QueryRow(ctx, []any{&total}, `SELECT COUNT(*) `+from+condition, args...)
-	})
+		}, text, q.Args...)
+		n := len(all)
+		total = offset + n
+		return n < limit && (n > 0 || offset == 0), err
+	}
+	told := false
+	if q.narrow {
+		told, err = page(e.db)
+	}
+	if !told && err == nil {
+		err = e.db.Read(ctx, func(tx *store.Tx) error {
+			if told, err := page(tx); told || err != nil {
+				return err
+			}
+			return tx.QueryRow(ctx, []any{&total}, `SELECT COUNT(*) `+from+condition, args...)
+		})
+	}
 	if err != nil {
 		return nil, 0, fmt.Errorf("reading a list: %w", err)
 	}

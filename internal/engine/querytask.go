@@ -113,6 +113,7 @@ func (tq *TaskQuery) where(q *query) (from string) {
 func (tq *TaskQuery) people(q *query) (from string) {
 	from = `FROM tasks t`
 	narrow := tq.ID+tq.ExecutionID+tq.InstanceID+tq.ParentID != "" || len(tq.InstanceIDs) > 0
+	q.narrow = narrow
 	gather := func(ids string, args []any) {
 		if !narrow && from == `FROM tasks t` {
 			from = `FROM (` + q.Text(ids, args...) + `) m CROSS JOIN tasks t`

@@ -3,6 +3,7 @@ package engine
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/sluicehq/sluice/internal/fault"
@@ -100,7 +101,8 @@ func (c *command) send() error {
 func (c *command) insert(table, columns string, rows [][]any, suffix string) error {
 	for part := range slices.Chunk(rows, chunk) {
 		var b strings.Builder
-		fmt.Fprintf(&b, "INSERT INTO %s (%s) VALUES ", table, columns)
+		b.Grow(64 + len(table) + len(columns) + 5*len(part)*len(part[0]) + len(suffix))
+		b.WriteString("INSERT INTO " + table + " (" + columns + ") VALUES ")
 		args := make([]any, 0, len(part)*len(part[0]))
 		for i, row := range part {
 			if i > 0 {
@@ -125,7 +127,8 @@ func parameters(b *strings.Builder, before, n int) {
 		if i > 0 {
 			b.WriteString(", ")
 		}
-		fmt.Fprintf(b, "$%d", before+i+1)
+		b.WriteByte('$')
+		b.WriteString(strconv.Itoa(before + i + 1))
 	}
 }
 

@@ -254,3 +254,17 @@ func (s *Service) Groups(ctx context.Context, q GroupQuery) (groups []*Group, to
 	})
 	return groups, total, err
 }
+
+// ActiveGroups returns the number and name of each active group that a user is a direct
+// member of, MaxPage at most, in the order of names: what is asked with every call. The
+// other fields are not read.
+func (s *Service) ActiveGroups(ctx context.Context, userID int64) (groups []Group, err error) {
+	err = s.db.Query(ctx, func(r store.Row) error {
+		var g Group
+		err := r.Scan(&g.ID, &g.Name)
+		groups = append(groups, g)
+		return err
+	}, `SELECT g.id, g.name FROM memberships m JOIN user_groups g ON g.id = m.group_id WHERE m.user_id = $1 AND g.status = $2 ORDER BY g.name, g.id LIMIT $3`,
+		userID, Active, MaxPage)
+	return groups, err
+}

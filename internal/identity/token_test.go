@@ -155,3 +155,41 @@ func TestFirstSightsAtOnce(t *testing.T) {
 		t.Errorf("%d users, %v", total, err)
 	}
 }
+
+func TestActiveGroupsOfAUser(t *testing.T) {
+	t.Parallel()
+	s := setup(t, nil)
+	create(t, s, NewUser{Email: "root", Admin: true})
+	u, other := create(t, s, NewUser{Email: "kermit"}), create(t, s, NewUser{Email: "fozzie"})
+	want := map[string]int64{}
+	for i, name := range []string{"sales", "closed", "theirs", "Buyers"} {
+		g, err := s.CreateGroup(t.Context(), Group{Name: name, Kind: Functional})
+		if err != nil {
+			t.Fatal(err)
+		}
+		member := u
+		if name == "theirs" {
+			member = other
+		}
+		if err := s.AddMember(t.Context(), g.ID, member.ID); err != nil {
+			t.Fatal(err)
+		}
+		switch i {
+		case 0, 3:
+			want[name] = g.ID
+		case 1:
+			if err := s.DeleteGroup(t.Context(), g.ID); err != nil { // a group of people rests first
+				t.Fatal(err)
+			}
+		}
+	}
+	got, err := s.ActiveGroups(t.Context(), u.ID)
+	if err != nil || len(got) != len(want) {
+		t.Fatal(got, err)
+	}
+	for _, g := range got {
+		if want[g.Name] != g.ID {
+			t.Errorf("%+v", g)
+		}
+	}
+}

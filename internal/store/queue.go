@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 	"sync"
@@ -22,9 +21,8 @@ type queue struct {
 	quit    chan struct{} // closed by stop
 	done    chan struct{} // closed when the last accepted write has ended
 	once    sync.Once
-	pool    *sql.DB
-	conn    *sql.Conn
-	stmts   map[string]*sql.Stmt
+	dsn     string
+	conn    *liteConn // nil: not opened
 	inPlace func() error
 }
 
@@ -46,10 +44,10 @@ const (
 	abandoned
 )
 
-func startQueue(pool *sql.DB, inPlace func() error) *queue {
+func startQueue(dsn string, inPlace func() error) *queue {
 	q := &queue{
 		jobs: make(chan *job, batch), quit: make(chan struct{}), done: make(chan struct{}),
-		pool: pool, inPlace: inPlace,
+		dsn: dsn, inPlace: inPlace,
 	}
 	go q.loop()
 	return q
@@ -66,7 +64,7 @@ func (q *queue) run(ctx context.Context, fn func(*Tx) error) error {
 }
 
 // exclusive runs fn while no write does and without the writing connection
-// being held, so that fn may use the pool.
+// being open, so that fn may use one of its own.
 func (q *queue) exclusive(ctx context.Context, fn func() error) error {
 	return q.submit(ctx, &job{alone: fn, ended: make(chan struct{})})
 }
@@ -176,10 +174,13 @@ func (q *queue) commit(group []*job) error {
 	if err := q.inPlace(); err != nil {
 		return err
 	}
-	if err := q.connect(ctx); err != nil {
+	if err := q.connect(); err != nil {
 		return err
 	}
-	tx := &Tx{Querier: (*queueTx)(q)}
+	if err := q.conn.trim(); err != nil {
+		return err
+	}
+	tx := &Tx{Querier: queueTx{q.conn}}
 	if _, err := tx.Exec(ctx, "BEGIN IMMEDIATE"); err != nil {
 		return err
 	}
@@ -237,74 +238,38 @@ func (j *job) call(tx *Tx) (err error) {
 	return j.fn(tx)
 }
 
-func (q *queue) connect(ctx context.Context) error {
+func (q *queue) connect() error {
 	if q.conn != nil {
 		return nil
 	}
-	conn, err := q.pool.Conn(ctx)
+	conn, err := openLite(q.dsn)
 	if err != nil {
 		return fmt.Errorf("opening the writing connection: %w", err)
 	}
-	q.conn, q.stmts = conn, map[string]*sql.Stmt{}
+	q.conn = conn
 	return nil
 }
 
-// release gives the connection and its statements back.
+// release closes the connection.
 func (q *queue) release() {
-	if q.conn == nil {
-		return
+	if q.conn != nil {
+		_ = q.conn.close() // what it has committed is kept
+		q.conn = nil
 	}
-	for _, s := range q.stmts {
-		_ = s.Close() // the connection goes anyway
-	}
-	_ = q.conn.Close()
-	q.conn, q.stmts = nil, nil
 }
 
-// queueTx runs statements on the writing connection. Only the queue's goroutine
-// uses it.
-type queueTx queue
+// queueTx runs statements on the writing connection. Only the queue's goroutine uses it.
+// None is interrupted by its caller's deadline.
+type queueTx struct{ conn *liteConn }
 
-func (t *queueTx) prepared(ctx context.Context, query string) (*sql.Stmt, error) {
-	if s := t.stmts[query]; s != nil {
-		return s, nil
-	}
-	s, err := t.conn.PrepareContext(ctx, query)
-	if err != nil {
-		return nil, err
-	}
-	t.stmts[query] = s
-	return s, nil
+func (t queueTx) Exec(_ context.Context, query string, args ...any) (int64, error) {
+	return t.conn.Exec(context.Background(), query, args...)
 }
 
-func (t *queueTx) Exec(ctx context.Context, query string, args ...any) (int64, error) {
-	ctx = context.WithoutCancel(ctx)
-	s, err := t.prepared(ctx, query)
-	if err != nil {
-		return 0, err
-	}
-	r, err := s.ExecContext(ctx, args...)
-	if err != nil {
-		return 0, err
-	}
-	return r.RowsAffected()
+func (t queueTx) Query(_ context.Context, scan func(Row) error, query string, args ...any) error {
+	return t.conn.Query(context.Background(), scan, query, args...)
 }
 
-func (t *queueTx) Query(ctx context.Context, scan func(Row) error, query string, args ...any) error {
-	ctx = context.WithoutCancel(ctx)
-	s, err := t.prepared(ctx, query)
-	if err != nil {
-		return err
-	}
-	rows, err := s.QueryContext(ctx, args...)
-	return queryRows(rows, err, scan)
-}
-
-func (t *queueTx) QueryRow(ctx context.Context, dest []any, query string, args ...any) error {
-	ctx = context.WithoutCancel(ctx)
-	s, err := t.prepared(ctx, query)
-	if err != nil {
-		return err
-	}
-	return s.QueryRowContext(ctx, args...).Scan(dest...)
+func (t queueTx) QueryRow(_ context.Context, dest []any, query string, args ...any) error {
+	return t.conn.QueryRow(context.Background(), dest, query, args...)
 }

@@ -30,10 +30,10 @@ const readers = 4
 // sqliteDB is one file, one writing connection and a pool of reading ones.
 type sqliteDB struct {
 	path    string
-	file    fs.FileInfo      // as it was opened; see inPlace
-	readers chan *liteReader // those that are free; nil is one that has not been opened
-	dsn     string           // of readers
-	ended   chan struct{}    // closed by close, once
+	file    fs.FileInfo    // as it was opened; see inPlace
+	readers chan *liteConn // those that are free; nil is one that has not been opened
+	dsn     string         // of readers
+	ended   chan struct{}  // closed by close, once
 	once    sync.Once
 	timeout time.Duration
 	writer  *sql.DB
@@ -54,17 +54,19 @@ func openSQLite(ctx context.Context, cfg Config) (*sqliteDB, error) {
 	if err != nil {
 		return nil, err
 	}
-	db := &sqliteDB{path: cfg.Path, dsn: dsn + "&mode=rw&_pragma=query_only(1)", readers: make(chan *liteReader, readers), ended: make(chan struct{}), timeout: cfg.Timeout}
+	db := &sqliteDB{path: cfg.Path, dsn: dsn + "&mode=rw&_pragma=query_only(1)", readers: make(chan *liteConn, readers), ended: make(chan struct{}), timeout: cfg.Timeout}
 	for range readers {
 		db.readers <- nil
 	}
-	if db.writer, err = openWriter(ctx, dsn+"&_txlock=immediate"); err != nil {
+	// Savepoints keep the pages that they would restore: in memory, not in a file.
+	dsn += "&_txlock=immediate&_pragma=temp_store(MEMORY)"
+	if db.writer, err = openWriter(ctx, dsn); err != nil {
 		return nil, fmt.Errorf("opening store %s: %w", cfg.Path, err)
 	}
 	if db.file, err = os.Stat(cfg.Path); err != nil {
 		return nil, fmt.Errorf("opening store: %w", err)
 	}
-	db.queue = startQueue(db.writer, db.inPlace)
+	db.queue = startQueue(dsn, db.inPlace)
 	return db, nil
 }
 
@@ -172,7 +174,7 @@ func (db *sqliteDB) write(ctx context.Context, fn func(*Tx) error) error {
 
 // read runs fn in one transaction of a reading connection.
 func (db *sqliteDB) read(ctx context.Context, fn func(*Tx) error) error {
-	return db.reading(ctx, func(r *liteReader) error {
+	return db.reading(ctx, func(r *liteConn) error {
 		none := func(Row) error { return nil }
 		if err := r.Query(ctx, none, "BEGIN"); err != nil {
 			return err
@@ -197,17 +199,17 @@ func (db *sqliteDB) share(ctx context.Context, query string, args ...any) (int64
 }
 
 func (db *sqliteDB) Query(ctx context.Context, scan func(Row) error, query string, args ...any) error {
-	return db.reading(ctx, func(r *liteReader) error { return r.Query(ctx, scan, query, args...) })
+	return db.reading(ctx, func(r *liteConn) error { return r.Query(ctx, scan, query, args...) })
 }
 
 // QueryRow waits for a connection no longer than it may. Then it runs to its end: what
 // finds one row takes microseconds, and to be able to interrupt it costs as much again.
 func (db *sqliteDB) QueryRow(ctx context.Context, dest []any, query string, args ...any) error {
-	return db.reading(ctx, func(r *liteReader) error { return r.QueryRow(context.WithoutCancel(ctx), dest, query, args...) })
+	return db.reading(ctx, func(r *liteConn) error { return r.QueryRow(context.WithoutCancel(ctx), dest, query, args...) })
 }
 
 // reading lends fn a connection. One that SQLite has told of trouble is not used again.
-func (db *sqliteDB) reading(ctx context.Context, fn func(*liteReader) error) (err error) {
+func (db *sqliteDB) reading(ctx context.Context, fn func(*liteConn) error) (err error) {
 	r, err := db.borrow(ctx)
 	if err != nil {
 		return err
@@ -217,11 +219,13 @@ func (db *sqliteDB) reading(ctx context.Context, fn func(*liteReader) error) (er
 		if err := db.inPlace(); err != nil {
 			return err
 		}
-		if r, err = openReader(db.dsn); err != nil {
+		if r, err = openLite(db.dsn); err != nil {
 			return err
 		}
 	}
-	err = fn(r)
+	if err = r.trim(); err == nil {
+		err = fn(r)
+	}
 	var lite *sqlite.Error
 	if errors.As(err, &lite) {
 		err = errors.Join(err, r.close())
@@ -231,7 +235,7 @@ func (db *sqliteDB) reading(ctx context.Context, fn func(*liteReader) error) (er
 }
 
 // borrow waits until a reading connection is free; nil is one that has not been opened.
-func (db *sqliteDB) borrow(ctx context.Context) (*liteReader, error) {
+func (db *sqliteDB) borrow(ctx context.Context) (*liteConn, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}

@@ -13,25 +13,24 @@ import (
 	"modernc.org/sqlite"
 )
 
-// liteReader is one reading connection to a file, with the statements it has
-// prepared. Nobody shares it, so that it needs none of the locks of database/sql,
-// which cost more than what is read. The set of statements is that of the program's
-// text, so that the map does not grow with its use.
-type liteReader struct {
+// liteConn is one connection to a file, with the statements it has prepared. One
+// goroutine has it at a time, so that it needs none of the locks of database/sql, which
+// cost more than what is read.
+type liteConn struct {
 	conn       driver.Conn
 	statements map[string]driver.Stmt
 }
 
-// openReader opens a connection.
-func openReader(dsn string) (*liteReader, error) {
+// openLite opens a connection.
+func openLite(dsn string) (*liteConn, error) {
 	conn, err := (&sqlite.Driver{}).Open(dsn)
 	if err != nil {
 		return nil, err
 	}
-	return &liteReader{conn: conn, statements: map[string]driver.Stmt{}}, nil
+	return &liteConn{conn: conn, statements: map[string]driver.Stmt{}}, nil
 }
 
-func (r *liteReader) close() error {
+func (r *liteConn) close() error {
 	var errs []error
 	for _, s := range r.statements {
 		errs = append(errs, s.Close())
@@ -39,13 +38,30 @@ func (r *liteReader) close() error {
 	return errors.Join(append(errs, r.conn.Close())...)
 }
 
-// rows begins a query.
-func (r *liteReader) rows(ctx context.Context, query string, args []any) (driver.Rows, error) {
+// maxStatements bounds how many statements a connection keeps: lists with many filters have
+// as many texts as there are combinations of them.
+const maxStatements = 1000
+
+// trim forgets the statements when they are too many. Nothing may be under way.
+func (r *liteConn) trim() error {
+	if len(r.statements) <= maxStatements {
+		return nil
+	}
+	var errs []error
+	for _, s := range r.statements {
+		errs = append(errs, s.Close())
+	}
+	clear(r.statements)
+	return errors.Join(errs...)
+}
+
+// prepared returns a statement and its arguments as the driver takes them.
+func (r *liteConn) prepared(query string, args []any) (driver.Stmt, []driver.NamedValue, error) {
 	s := r.statements[query]
 	if s == nil {
 		var err error
 		if s, err = r.conn.Prepare(query); err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		r.statements[query] = s
 	}
@@ -53,9 +69,18 @@ func (r *liteReader) rows(ctx context.Context, query string, args []any) (driver
 	for i, arg := range args {
 		v, err := argument(i, arg)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		values[i] = driver.NamedValue{Ordinal: i + 1, Value: v}
+	}
+	return s, values, nil
+}
+
+// rows begins a query.
+func (r *liteConn) rows(ctx context.Context, query string, args []any) (driver.Rows, error) {
+	s, values, err := r.prepared(query, args)
+	if err != nil {
+		return nil, err
 	}
 	return s.(driver.StmtQueryContext).QueryContext(ctx, values)
 }
@@ -70,7 +95,7 @@ func argument(i int, arg any) (driver.Value, error) {
 }
 
 // Query implements Querier.
-func (r *liteReader) Query(ctx context.Context, scan func(Row) error, query string, args ...any) error {
+func (r *liteConn) Query(ctx context.Context, scan func(Row) error, query string, args ...any) error {
 	rows, err := r.rows(ctx, query, args)
 	if err != nil {
 		return err
@@ -91,7 +116,7 @@ func (r *liteReader) Query(ctx context.Context, scan func(Row) error, query stri
 }
 
 // QueryRow implements Querier.
-func (r *liteReader) QueryRow(ctx context.Context, dest []any, query string, args ...any) error {
+func (r *liteConn) QueryRow(ctx context.Context, dest []any, query string, args ...any) error {
 	rows, err := r.rows(ctx, query, args)
 	if err != nil {
 		return err
@@ -110,9 +135,17 @@ func (r *liteReader) QueryRow(ctx context.Context, dest []any, query string, arg
 	return err
 }
 
-// Exec implements Querier; the connection refuses what would write.
-func (r *liteReader) Exec(ctx context.Context, query string, _ ...any) (int64, error) {
-	return 0, r.Query(ctx, func(Row) error { return nil }, query)
+// Exec implements Querier.
+func (r *liteConn) Exec(ctx context.Context, query string, args ...any) (int64, error) {
+	s, values, err := r.prepared(query, args)
+	if err != nil {
+		return 0, err
+	}
+	result, err := s.(driver.StmtExecContext).ExecContext(ctx, values)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
 }
 
 // liteRow is one row as the driver gives it: int64, float64, string, []byte or nil.
