@@ -70,6 +70,9 @@ type created struct{ body any }
 // gone is the answer of what was deleted: 204.
 type gone struct{}
 
+// accepted is the answer of what a job will do: 202.
+type accepted struct{}
+
 // handle registers an operation by a path below /activiti-app/api/.
 func (p *Processes) handle(pattern string, op func(v *visit) (any, error)) {
 	method, path, _ := strings.Cut(pattern, " ")
@@ -127,6 +130,8 @@ func respond(w http.ResponseWriter, answer any) {
 	switch a := answer.(type) {
 	case gone:
 		w.WriteHeader(http.StatusNoContent)
+	case accepted:
+		w.WriteHeader(http.StatusAccepted)
 	case created:
 		writeJSON(w, http.StatusCreated, a.body)
 	default:
@@ -191,6 +196,11 @@ func (p *Processes) tell(w http.ResponseWriter, status int, exception string) {
 
 // Refuse answers err in Activiti's form and logs what the caller may not see.
 func (p *Processes) Refuse(w http.ResponseWriter, r *http.Request, err error) {
+	var job *engine.JobError
+	if errors.As(err, &job) {
+		p.tell(w, http.StatusInternalServerError, job.Error()) // as Activiti; the log has it from the engine
+		return
+	}
 	status := statuses[fault.KindOf(err)]
 	if status >= http.StatusInternalServerError {
 		p.log.ErrorContext(r.Context(), "call failed", "path", r.URL.Path, "error", err)

@@ -17,7 +17,11 @@ func (p *Processes) registerHistory() {
 	p.with(manageCapability, "DELETE history/historic-process-instances/{id}", p.deleteHistory)
 	p.handle("GET history/historic-process-instances/{id}/identitylinks", p.instanceLinks)
 	p.handle("GET history/historic-process-instances/{id}/comments", p.instanceComments)
+	p.handle("GET history/historic-process-instances/{id}/variables/{name}/data", p.instanceData)
 	p.handle("GET history/historic-task-instances/{id}", p.historicTask)
+	p.handle("GET history/historic-task-instances/{id}/variables/{name}/data", p.historicTaskData)
+	p.handle("GET history/historic-variable-instances/{id}/data", p.historicData)
+	p.handle("GET history/historic-detail/{id}/data", p.detailData)
 }
 
 // state reads finished: absent means both.
@@ -70,7 +74,10 @@ func (p *Processes) historicInstances(v *visit) (any, error) {
 		return nil, errors.Join(err, r.err)
 	}
 	all, total, err := p.engine.Instances(v.Context(), q)
-	return tell(l, all, total, v.historicInstance), err
+	if err != nil {
+		return nil, err
+	}
+	return tellWith(p, v, r, l, all, total, v.historicInstance, v.shelfOfHistoricInstance)
 }
 
 func (p *Processes) historicInstance(v *visit) (any, error) {
@@ -142,7 +149,10 @@ func (p *Processes) historicTasks(v *visit) (any, error) {
 		return nil, errors.Join(err, r.err)
 	}
 	all, total, err := p.engine.Tasks(v.Context(), q)
-	return tell(l, all, total, v.historicTask), err
+	if err != nil {
+		return nil, err
+	}
+	return tellWith(p, v, r, l, all, total, v.historicTask, v.shelfOfHistoricTask)
 }
 
 func (p *Processes) historicTask(v *visit) (any, error) {
@@ -214,7 +224,7 @@ func (p *Processes) historicVariables(v *visit) (any, error) {
 		return nil, err
 	}
 	r := &reader{words: w}
-	q := engine.VariableQuery{For: v.seen(), InstanceID: w.text("processInstanceId"), TaskID: w.text("taskId"), Name: w.text("variableName"), NameLike: w.text("variableNameLike"), NoTasks: r.is("excludeTaskVariables"), Page: l.page()}
+	q := engine.VariableQuery{For: v.seen(), InstanceID: w.text("processInstanceId"), TaskID: w.text("taskId"), Name: w.text("variableName"), NameLike: w.text("variableNameLike"), NoTasks: r.is("excludeTaskVariables"), NoBytes: true, Page: l.page()}
 	if filters := r.filters("variables"); len(filters) > 0 {
 		q.Value = &filters[0]
 	}
@@ -223,8 +233,12 @@ func (p *Processes) historicVariables(v *visit) (any, error) {
 	}
 	all, total, err := p.engine.AllVariables(v.Context(), q)
 	return tell(l, all, total, func(x *engine.Variable) restHistoricVariable {
-		return restHistoricVariable{ID: x.InstanceID + "." + x.ExecutionID + x.TaskID + "." + x.Name, ProcessInstanceID: orNil(x.InstanceID), ProcessInstanceURL: v.link(x.InstanceID, "history", "historic-process-instances"),
-			TaskID: orNil(x.TaskID), Variable: newVariable(x, map[bool]string{true: "global", false: "local"}[x.ExecutionID == x.InstanceID && x.TaskID == ""])}
+		h := restHistoricVariable{ID: historicID(x), ProcessInstanceID: orNil(x.InstanceID), ProcessInstanceURL: v.link(x.InstanceID, "history", "historic-process-instances"),
+			TaskID: orNil(x.TaskID), Variable: newVariable(x, map[bool]string{true: "global", false: "local"}[x.ExecutionID == x.InstanceID && x.TaskID == ""], "")}
+		if h.Variable.ValueURL != "" {
+			h.Variable.ValueURL = v.address("history", "historic-variable-instances", h.ID, "data")
+		}
+		return h
 	}), err
 }
 
@@ -254,7 +268,11 @@ func (p *Processes) historicDetails(v *visit) (any, error) {
 	}
 	all, total, err := p.engine.Updates(v.Context(), engine.UpdateQuery{For: v.seen(), InstanceID: w.text("processInstanceId"), ExecutionID: w.text("executionId"), TaskID: w.text("taskId"), Visit: w.text("activityInstanceId"), Page: l.page()})
 	return tell(l, all, total, func(u *engine.Update) restDetail {
-		return restDetail{ID: u.ID, ProcessInstanceID: u.InstanceID, ExecutionID: orNil(u.ExecutionID), ActivityInstanceID: orNil(u.ActivityID), TaskID: orNil(u.TaskID), Time: stamp(u.At),
-			DetailType: "variableUpdate", Revision: u.Revision, Variable: newVariable(&u.Variable, "")}
+		d := restDetail{ID: u.ID, ProcessInstanceID: u.InstanceID, ExecutionID: orNil(u.ExecutionID), ActivityInstanceID: orNil(u.ActivityID), TaskID: orNil(u.TaskID), Time: stamp(u.At),
+			DetailType: "variableUpdate", Revision: u.Revision, Variable: newVariable(&u.Variable, "", "")}
+		if d.Variable.ValueURL != "" {
+			d.Variable.ValueURL = v.address("history", "historic-detail", u.ID, "data")
+		}
+		return d
 	}), err
 }

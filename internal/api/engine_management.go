@@ -25,8 +25,27 @@ func (p *Processes) registerManagement() {
 			ResourceURL *string `json:"resourceUrl"`
 			Exception   *string `json:"exception"`
 			Version     string  `json:"version"`
-		}{Name: "default", Version: "6.0.0"}, nil
+		}{Name: "default", Version: activitiVersion}, nil
 	})
+	p.with(manageCapability, "GET management/properties", p.properties)
+	for _, path := range []string{"tables", "tables/{name}", "tables/{name}/columns", "tables/{name}/data"} {
+		p.with(manageCapability, "GET management/"+path, noTables)
+	}
+}
+
+// activitiVersion is the version of Activiti whose API this is.
+const activitiVersion = "6.0.0"
+
+// properties tells of the engine what is so: the version of its schema, which is this
+// server's own, and the history that it keeps.
+func (p *Processes) properties(v *visit) (any, error) {
+	return p.engine.Properties(v.Context())
+}
+
+// noTables refuses to show tables: their names and columns are this server's own and no
+// promise, other than Activiti's, and they hold what belongs to all tenants.
+func noTables(*visit) (any, error) {
+	return nil, fault.New(fault.NotFound, "The tables of this server are its own, not Activiti's, and are not shown: use the other operations of this API.")
 }
 
 type restJob struct {

@@ -2,6 +2,7 @@ package api
 
 import (
 	"errors"
+	"strings"
 
 	"github.com/sluicehq/sluice/internal/engine"
 	"github.com/sluicehq/sluice/internal/fault"
@@ -22,7 +23,8 @@ func (p *Processes) registerRuntime() {
 		p.handle("GET runtime/"+place+"/{id}/variables/{name}", p.executionVariable)
 		p.handle("POST runtime/"+place+"/{id}/variables", p.setExecutionVariables)
 		p.handle("PUT runtime/"+place+"/{id}/variables", p.setExecutionVariables)
-		p.handle("PUT runtime/"+place+"/{id}/variables/{name}", p.setExecutionVariable)
+		p.handle("PUT runtime/"+place+"/{id}/variables/{name}", p.setExecutionVariables)
+		p.handle("GET runtime/"+place+"/{id}/variables/{name}/data", p.executionVariableData)
 		p.handle("DELETE runtime/"+place+"/{id}/variables/{name}", p.deleteExecutionVariable)
 	}
 	p.handle("GET runtime/executions", p.listExecutions)
@@ -94,32 +96,7 @@ func (p *Processes) listInstances(v *visit) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	list := make([]restInstance, len(all))
-	for i := range all {
-		list[i] = v.instance(&all[i])
-	}
-	if r.is("includeProcessVariables") {
-		err = p.addVariables(v, list)
-	}
-	return engineList{Data: list, Total: total, Start: l.page().Offset, Sort: l.Sort, Order: l.Order, Size: len(list)}, err
-}
-
-// addVariables adds the processes' own variables to instances.
-func (p *Processes) addVariables(v *visit, list []restInstance) error {
-	var ids []string
-	at := map[string]int{}
-	for i := range list {
-		ids, at[list[i].ID] = append(ids, list[i].ID), i
-	}
-	if len(ids) == 0 {
-		return nil
-	}
-	all, _, err := p.engine.AllVariables(v.Context(), engine.VariableQuery{InstanceIDs: ids, Instances: true, Page: engine.Page{Limit: engine.MaxPage}})
-	for i := range all {
-		to := &list[at[all[i].InstanceID]]
-		to.Variables = append(to.Variables, newVariable(&all[i], "local"))
-	}
-	return err
+	return tellWith(p, v, r, l, all, total, v.instance, v.shelfOfInstance)
 }
 
 // start starts a process by its definition, its key or a message.
@@ -141,11 +118,11 @@ func (p *Processes) start(v *visit) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	answer := []restInstance{v.instance(i)}
+	answer := v.instance(i)
 	if body.ReturnVariables {
-		err = p.addVariables(v, answer)
+		err = p.includeProcesses(v, []shelf{v.shelfOfInstance(&answer)})
 	}
-	return created{answer[0]}, err
+	return created{answer}, err
 }
 
 // running returns an instance that runs and that the caller may see.
@@ -223,7 +200,7 @@ func (p *Processes) executionVariables(v *visit) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return variableList(all, func(x *engine.Variable) bool { return x.ExecutionID == v.PathValue("id") }, v.URL.Query().Get("scope"))
+	return variableList(all, func(x *engine.Variable) bool { return x.ExecutionID == v.PathValue("id") }, v.URL.Query().Get("scope"), v.variablesOf())
 }
 
 func (p *Processes) executionVariable(v *visit) (any, error) {
@@ -231,10 +208,10 @@ func (p *Processes) executionVariable(v *visit) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return oneVariable(all, v.PathValue("name"), func(x *engine.Variable) bool { return x.ExecutionID == v.PathValue("id") })
+	return oneVariable(all, v.PathValue("name"), func(x *engine.Variable) bool { return x.ExecutionID == v.PathValue("id") }, v.variablesOf())
 }
 
-func oneVariable(all map[string]engine.Variable, name string, local func(*engine.Variable) bool) (any, error) {
+func oneVariable(all map[string]engine.Variable, name string, local func(*engine.Variable) bool, at string) (any, error) {
 	x, ok := all[name]
 	if !ok {
 		return nil, fault.New(fault.NotFound, "There is no variable with the name %q.", name)
@@ -243,59 +220,48 @@ func oneVariable(all map[string]engine.Variable, name string, local func(*engine
 	if local(&x) {
 		scope = "local"
 	}
-	return newVariable(&x, scope), nil
+	return newVariable(&x, scope, at), nil
 }
 
-// setExecutionVariables takes a list of variables; POST is for ones that are not there yet.
+// variablesOf is the path of the variables of an execution or an instance, as it was asked
+// for.
+func (v *visit) variablesOf() string {
+	place := "executions"
+	if strings.HasPrefix(v.URL.Path, enginePrefix+"runtime/process-instances/") {
+		place = "process-instances"
+	}
+	return v.address("runtime", place, v.PathValue("id"), "variables")
+}
+
+// setExecutionVariables takes variables; POST is for ones that are not there yet.
 func (p *Processes) setExecutionVariables(v *visit) (any, error) {
-	var list []restVariable
-	if err := v.body(&list); err != nil {
-		return nil, err
-	}
-	return p.setAt(v, list)
-}
-
-func (p *Processes) setExecutionVariable(v *visit) (any, error) {
-	var one restVariable
-	if err := v.body(&one); err != nil {
-		return nil, err
-	}
-	if one.Name != v.PathValue("name") {
-		return nil, fault.New(fault.Invalid, "Variable name in the body should be equal to the name used in the requested URL.")
-	}
-	if _, err := p.setAt(v, []restVariable{one}); err != nil {
-		return nil, err
-	}
-	return p.executionVariable(v)
-}
-
-func (p *Processes) setAt(v *visit, list []restVariable) (any, error) {
-	id := v.PathValue("id")
-	given, err := values(list)
+	list, err := p.sent(v)
 	if err != nil {
 		return nil, err
 	}
-	if len(list) == 0 {
-		return nil, fault.New(fault.Invalid, "Did not find any variables in the body.")
-	}
-	if v.Method == "POST" {
-		if _, err := p.running(v, engine.InstanceOf(id)); err != nil {
-			return nil, err
-		}
-		have, err := p.engine.ExecutionVariables(v.Context(), id)
-		if err != nil {
-			return nil, err
-		}
-		for name := range given {
-			if x, there := have[name]; there && x.ExecutionID == id {
-				return nil, fault.New(fault.Conflict, "Variable %q is already present on execution %q.", name, id)
+	id := v.PathValue("id")
+	return p.setVariables(v, list, v.variablesOf(), func(given map[string]any) error {
+		if v.Method == "POST" {
+			if err := p.absent(v, id, given); err != nil {
+				return err
 			}
 		}
+		return p.engine.SetVariables(v.Context(), v.actor, id, given, list[0].Scope == "local")
+	})
+}
+
+// absent checks that an execution has none of the variables.
+func (p *Processes) absent(v *visit, id string, given map[string]any) error {
+	have, err := p.seenVariables(v)
+	if err != nil {
+		return err
 	}
-	if err := p.engine.SetVariables(v.Context(), v.actor, id, given, list[0].Scope == "local"); err != nil {
-		return nil, err
+	for name := range given {
+		if x, there := have[name]; there && x.ExecutionID == id {
+			return fault.New(fault.Conflict, "Variable %q is already present on execution %q.", name, id)
+		}
 	}
-	return created{list}, nil
+	return nil
 }
 
 func (p *Processes) deleteExecutionVariable(v *visit) (any, error) {
@@ -493,8 +459,12 @@ func (p *Processes) signal(v *visit) (any, error) {
 		return nil, err
 	case body.SignalName == "":
 		return nil, fault.New(fault.Invalid, "signalName is required.")
-	case body.Async:
-		return nil, fault.New(fault.Invalid, "A signal of this operation is thrown at once: async is not supported.")
+	case body.Async && len(given) > 0:
+		return nil, fault.New(fault.Invalid, "Async signals cannot take variables as payload.")
 	}
-	return gone{}, p.engine.Signal(v.Context(), v.actor, engine.SignalOptions{Name: body.SignalName, TenantID: body.TenantID, Variables: given})
+	err = p.engine.Signal(v.Context(), v.actor, engine.SignalOptions{Name: body.SignalName, TenantID: body.TenantID, Async: body.Async, Variables: given})
+	if body.Async {
+		return accepted{}, err
+	}
+	return gone{}, err
 }

@@ -21,7 +21,8 @@ func (p *Processes) registerTasks() {
 	p.handle("GET runtime/tasks/{id}/variables", p.taskVariables)
 	p.handle("POST runtime/tasks/{id}/variables", p.setTaskVariables)
 	p.handle("GET runtime/tasks/{id}/variables/{name}", p.taskVariable)
-	p.handle("PUT runtime/tasks/{id}/variables/{name}", p.setTaskVariable)
+	p.handle("PUT runtime/tasks/{id}/variables/{name}", p.setTaskVariables)
+	p.handle("GET runtime/tasks/{id}/variables/{name}/data", p.taskVariableData)
 	p.handle("DELETE runtime/tasks/{id}/variables/{name}", p.deleteTaskVariable)
 	p.handle("GET runtime/tasks/{id}/identitylinks", p.taskLinks)
 	p.handle("POST runtime/tasks/{id}/identitylinks", p.addTaskLink)
@@ -149,7 +150,10 @@ func (p *Processes) listTasks(v *visit) (any, error) {
 		return nil, errors.Join(err, r.err)
 	}
 	all, total, err := p.engine.Tasks(v.Context(), q)
-	return tell(l, all, total, v.task), err
+	if err != nil {
+		return nil, err
+	}
+	return tellWith(p, v, r, l, all, total, v.task, v.shelfOfTask)
 }
 
 // open returns an open task that the caller may see.
@@ -286,12 +290,17 @@ func (p *Processes) taskVariablesSeen(v *visit) (map[string]engine.Variable, err
 
 func ofTask(x *engine.Variable) bool { return x.TaskID != "" }
 
+// ofTask is the path of the variables of the task that the path names.
+func (v *visit) ofTask() string {
+	return v.address("runtime", "tasks", v.PathValue("id"), "variables")
+}
+
 func (p *Processes) taskVariables(v *visit) (any, error) {
 	all, err := p.taskVariablesSeen(v)
 	if err != nil {
 		return nil, err
 	}
-	return variableList(all, ofTask, v.URL.Query().Get("scope"))
+	return variableList(all, ofTask, v.URL.Query().Get("scope"), v.ofTask())
 }
 
 func (p *Processes) taskVariable(v *visit) (any, error) {
@@ -299,43 +308,17 @@ func (p *Processes) taskVariable(v *visit) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return oneVariable(all, v.PathValue("name"), ofTask)
+	return oneVariable(all, v.PathValue("name"), ofTask, v.ofTask())
 }
 
 func (p *Processes) setTaskVariables(v *visit) (any, error) {
-	var list []restVariable
-	if err := v.body(&list); err != nil {
-		return nil, err
-	}
-	return p.setAtTask(v, list)
-}
-
-func (p *Processes) setTaskVariable(v *visit) (any, error) {
-	var one restVariable
-	if err := v.body(&one); err != nil {
-		return nil, err
-	}
-	if one.Name != v.PathValue("name") {
-		return nil, fault.New(fault.Invalid, "Variable name in the body should be equal to the name used in the requested URL.")
-	}
-	if _, err := p.setAtTask(v, []restVariable{one}); err != nil {
-		return nil, err
-	}
-	return p.taskVariable(v)
-}
-
-func (p *Processes) setAtTask(v *visit, list []restVariable) (any, error) {
-	given, err := values(list)
+	list, err := p.sent(v)
 	if err != nil {
 		return nil, err
 	}
-	if len(list) == 0 {
-		return nil, fault.New(fault.Invalid, "Did not find any variables in the body.")
-	}
-	if err := p.engine.SetTaskVariables(v.Context(), v.actor, v.PathValue("id"), given, list[0].Scope != "global"); err != nil {
-		return nil, err
-	}
-	return created{list}, nil
+	return p.setVariables(v, list, v.ofTask(), func(given map[string]any) error {
+		return p.engine.SetTaskVariables(v.Context(), v.actor, v.PathValue("id"), given, list[0].Scope != "global")
+	})
 }
 
 func (p *Processes) deleteTaskVariable(v *visit) (any, error) {

@@ -72,7 +72,7 @@ func (w world) sendFile(t *testing.T, token, path, name, text string, fields ...
 // engineRefused checks status and Activiti's error body.
 func engineRefused(t *testing.T, name string, a sluicetest.Answer, status int) {
 	t.Helper()
-	word := map[int]string{400: "Bad request", 401: "Unauthorized", 403: "Forbidden", 404: "Not found", 405: "Method not allowed", 409: "Conflict", 413: "Request Entity Too Large"}[status]
+	word := map[int]string{400: "Bad request", 401: "Unauthorized", 403: "Forbidden", 404: "Not found", 405: "Method not allowed", 409: "Conflict", 413: "Request Entity Too Large", 500: "Internal server error"}[status]
 	if a.Status != status || a.Text("message") != word || a.Text("exception") == "" || len(a.JSON) != 2 {
 		t.Errorf("%s: %d %s, want %d %s", name, a.Status, a.Body, status, word)
 	}
@@ -250,12 +250,14 @@ func TestRuntime(t *testing.T) {
 	if job["elementId"] != "fail" || job["retries"] != 3.0 {
 		t.Errorf("%v", job)
 	}
-	if a := w.own(t, w.admin, "POST", "management/jobs/"+job["id"].(string), map[string]any{"action": "execute"}); a.Status != 204 {
-		t.Errorf("execute: %d %s", a.Status, a.Body)
-	}
+	a = w.own(t, w.admin, "POST", "management/jobs/"+job["id"].(string), map[string]any{"action": "execute"})
+	engineRefused(t, "execute", a, 500)
 	dead := first(t, w.own(t, w.admin, "GET", "management/deadletter-jobs?withException=true", nil))
 	if !strings.Contains(dead["exceptionMessage"].(string), "com.example.Nobody") {
 		t.Errorf("%v", dead)
+	}
+	if text := a.Text("exception"); !strings.Contains(text, "com.example.Nobody") || !strings.Contains(text, dead["id"].(string)) || !strings.Contains(text, job["id"].(string)) {
+		t.Errorf("the failure is told as %q", text)
 	}
 	if a := w.own(t, w.admin, "POST", "management/deadletter-jobs/"+dead["id"].(string), map[string]any{"action": "move"}); a.Status != 204 {
 		t.Errorf("%d %s", a.Status, a.Body)

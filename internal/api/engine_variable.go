@@ -2,6 +2,7 @@ package api
 
 import (
 	"encoding/json"
+	"net/url"
 	"sort"
 	"strings"
 	"time"
@@ -12,10 +13,13 @@ import (
 
 // restVariable is Activiti's variable.
 type restVariable struct {
-	Name  string          `json:"name"`
-	Type  string          `json:"type,omitempty"`
-	Value json.RawMessage `json:"value"`
-	Scope string          `json:"scope,omitempty"` // local or global
+	Name     string          `json:"name"`
+	Type     string          `json:"type,omitempty"`
+	Value    json.RawMessage `json:"value"`
+	ValueURL string          `json:"valueUrl,omitempty"` // where the bytes of a binary one are
+	Scope    string          `json:"scope,omitempty"`    // local or global
+
+	bytes []byte // of an upload
 }
 
 // typed is the value in the type that is named, or in that of JSON.
@@ -24,7 +28,14 @@ func (r *restVariable) typed() (any, error) {
 	if r.Name == "" {
 		return nil, fault.New(fault.Invalid, "Variable name is required.")
 	}
-	if len(r.Value) == 0 || string(r.Value) == "null" {
+	switch {
+	case r.bytes != nil:
+		return r.bytes, nil
+	case r.Type == binaryType:
+		return nil, fault.New(fault.Invalid, "The bytes of the variable %q are sent as a file: a multipart/form-data body with name, type and scope.", r.Name)
+	case r.Type == serializableType:
+		return nil, errSerialized
+	case len(r.Value) == 0 || string(r.Value) == "null":
 		return nil, nil
 	}
 	text := strings.Trim(string(r.Value), `"`)
@@ -112,8 +123,15 @@ func values(list []restVariable) (map[string]any, error) {
 	return all, nil
 }
 
-// newVariable is the engine's variable in Activiti's JSON. Bytes are not shown.
-func newVariable(v *engine.Variable, scope string) restVariable {
+// dataURL is where the bytes of a variable are, among the variables at a path.
+func dataURL(at, name string) string { return at + "/" + url.PathEscape(name) + "/data" }
+
+// newVariable is the engine's variable in Activiti's JSON. at is the path of the variables
+// that it is among, for the address of its bytes.
+func newVariable(v *engine.Variable, scope, at string) restVariable {
+	if v.Type == "bytes" {
+		return binary(v.Name, scope, at)
+	}
 	r := restVariable{Name: v.Name, Type: v.Type, Scope: scope, Value: json.RawMessage("null")}
 	value := v.Value
 	switch x := value.(type) {
@@ -121,21 +139,19 @@ func newVariable(v *engine.Variable, scope string) restVariable {
 		value = stamp(x)
 	case engine.JSON:
 		value = json.RawMessage(x)
-	case []byte:
-		r.Type, value = "binary", nil
 	}
 	if data, err := json.Marshal(value); err == nil {
 		r.Value = data
 	}
 	if r.Type == "list" || r.Type == "map" {
-		r.Type = "serializable"
+		r.Type = serializableType
 	}
 	return r
 }
 
 // variableList is the answer of a list of variables, by name. local tells which are the
-// asked scope's own; only keeps those of that scope.
-func variableList(all map[string]engine.Variable, local func(*engine.Variable) bool, only string) ([]restVariable, error) {
+// asked scope's own; only keeps those of that scope; at is their path.
+func variableList(all map[string]engine.Variable, local func(*engine.Variable) bool, only, at string) ([]restVariable, error) {
 	if only != "" && only != "local" && only != "global" {
 		return nil, fault.New(fault.Invalid, "Invalid variable scope: %q.", only)
 	}
@@ -146,7 +162,7 @@ func variableList(all map[string]engine.Variable, local func(*engine.Variable) b
 			scope = "local"
 		}
 		if only == "" || only == scope {
-			list = append(list, newVariable(&v, scope))
+			list = append(list, newVariable(&v, scope, at))
 		}
 	}
 	sort.Slice(list, func(i, j int) bool { return list[i].Name < list[j].Name })

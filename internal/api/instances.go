@@ -82,7 +82,7 @@ func (a *API) showInstances(v *visit, found []engine.Instance, variables bool) (
 	if !variables {
 		return shown, nil
 	}
-	return shown, a.eachVariable(v, engine.VariableQuery{InstanceIDs: ids, Instances: true}, func(x *engine.Variable) {
+	return shown, eachVariable(v.Context(), a.cfg.Engine, engine.VariableQuery{InstanceIDs: ids, Instances: true}, func(x *engine.Variable) {
 		to := byID[x.InstanceID]
 		to.Variables = append(to.Variables, newAPSVariable(x, "local"))
 	})
@@ -204,7 +204,7 @@ func (a *API) variablesOf(v *visit) ([]restVariable, error) {
 		return nil, err
 	}
 	shown := []restVariable{}
-	err = a.eachVariable(v, engine.VariableQuery{InstanceID: i.ID, Instances: true}, func(x *engine.Variable) { shown = append(shown, newAPSVariable(x, "local")) })
+	err = eachVariable(v.Context(), a.cfg.Engine, engine.VariableQuery{InstanceID: i.ID, Instances: true}, func(x *engine.Variable) { shown = append(shown, newAPSVariable(x, "local")) })
 	return shown, err
 }
 

@@ -176,7 +176,7 @@ func (a *API) addVariables(v *visit, shown []task, with included) error {
 		}
 	}
 	if with.Local && len(byTask) > 0 {
-		err := a.eachVariable(v, engine.VariableQuery{TaskIDs: keys(byTask)}, func(x *engine.Variable) {
+		err := eachVariable(v.Context(), a.cfg.Engine, engine.VariableQuery{TaskIDs: keys(byTask)}, func(x *engine.Variable) {
 			for _, t := range byTask[x.TaskID] {
 				t.Variables = append(t.Variables, newAPSVariable(x, "local"))
 			}
@@ -188,7 +188,7 @@ func (a *API) addVariables(v *visit, shown []task, with included) error {
 	if !with.Process || len(byInstance) == 0 {
 		return nil
 	}
-	return a.eachVariable(v, engine.VariableQuery{InstanceIDs: keys(byInstance), Instances: true}, func(x *engine.Variable) {
+	return eachVariable(v.Context(), a.cfg.Engine, engine.VariableQuery{InstanceIDs: keys(byInstance), Instances: true}, func(x *engine.Variable) {
 		for _, t := range byInstance[x.InstanceID] {
 			t.Variables = append(t.Variables, newAPSVariable(x, "global"))
 		}
@@ -204,28 +204,9 @@ func keys[V any](m map[string]V) []string {
 	return all
 }
 
-// eachVariable reads variables page by page.
-func (a *API) eachVariable(v *visit, q engine.VariableQuery, each func(*engine.Variable)) error {
-	for q.Page.Limit = engine.MaxPage; ; q.Page.Offset += engine.MaxPage {
-		found, total, err := a.cfg.Engine.AllVariables(v.Context(), q)
-		switch {
-		case err != nil:
-			return err
-		case total > maxListed:
-			return fault.New(fault.Invalid, "These tasks have %d variables; a list shows %d at most. Ask for fewer tasks.", total, maxListed)
-		}
-		for i := range found {
-			each(&found[i])
-		}
-		if q.Page.Offset+len(found) >= total || len(found) == 0 {
-			return nil
-		}
-	}
-}
-
 // newAPSVariable is a variable as APS's clients read it: dates have APS's form.
 func newAPSVariable(x *engine.Variable, scope string) restVariable {
-	shown := newVariable(x, scope)
+	shown := newVariable(x, scope, "")
 	if at, ok := x.Value.(time.Time); ok {
 		shown.Value, _ = date(at).MarshalJSON() // of a date it gives no error
 	}

@@ -73,11 +73,11 @@ func (a *API) atTask(v *visit, t *engine.Task) (map[string]engine.Variable, erro
 	all := map[string]engine.Variable{}
 	add := func(x *engine.Variable) { all[x.Name] = *x }
 	if t.InstanceID != "" {
-		if err := a.eachVariable(v, engine.VariableQuery{InstanceID: t.InstanceID, Instances: true}, add); err != nil {
+		if err := eachVariable(v.Context(), a.cfg.Engine, engine.VariableQuery{InstanceID: t.InstanceID, Instances: true}, add); err != nil {
 			return nil, err
 		}
 	}
-	return all, a.eachVariable(v, engine.VariableQuery{TaskIDs: []string{t.ID}}, add)
+	return all, eachVariable(v.Context(), a.cfg.Engine, engine.VariableQuery{TaskIDs: []string{t.ID}}, add)
 }
 
 func (a *API) taskVariables(v *visit) (any, error) { return a.variablesSeen(v) }

@@ -242,23 +242,38 @@ func ofVisible(q *query, column string, a Actor) {
 	if a.Admin {
 		return
 	}
+	instances, args := theirs(a)
+	q.Add(column+` IN (`+instances+`)`, args...)
+}
+
+// theirs is a SELECT of the ids of the instances that an actor has to do with.
+func theirs(a Actor) (string, []any) {
 	if a.UserID == "" {
-		q.Add(`1 = 0`)
-		return
+		return `SELECT '' WHERE 1 = 0`, nil
 	}
 	instances, args := linked(a, "instance_id")
 	tasks, more := linked(a, "task_id")
-	q.Add(column+` IN (SELECT id FROM instances WHERE started_by = ? UNION `+instances+` UNION SELECT instance_id FROM tasks WHERE id IN (`+tasks+`))`,
-		append(append([]any{a.UserID}, args...), more...)...)
+	return `SELECT id FROM instances WHERE started_by = ? UNION ` + instances + ` UNION SELECT instance_id FROM tasks WHERE instance_id <> '' AND id IN (` + tasks + `)`,
+		slices.Concat([]any{a.UserID}, args, more)
 }
 
-// variablesOfTenant adds the condition that a variable, by the columns that name its
-// instance and its task, belongs to a tenant of which the actor may know.
-func variablesOfTenant(q *query, table string, a Actor) {
+// visibleVariables adds the condition that an actor may know of a variable, by the columns
+// that name its instance and its task: of an instance that he has to do with or, where there
+// is none, of a task that he is assignee or owner of, or linked to; in a tenant of which he
+// may know.
+func visibleVariables(q *query, table string, a Actor) {
 	if !a.AllTenants {
 		q.Add(`(EXISTS (SELECT 1 FROM instances n WHERE n.id = `+table+`.instance_id AND n.tenant_id = ?) OR `+table+`.instance_id = '' AND
 			EXISTS (SELECT 1 FROM tasks n WHERE n.id = `+table+`.task_id AND n.tenant_id = ?))`, a.TenantID, a.TenantID)
 	}
+	if a.Admin {
+		return
+	}
+	instances, args := theirs(a)
+	tasks, more := linked(a, "task_id")
+	q.Add(`(`+table+`.instance_id <> '' AND `+table+`.instance_id IN (`+instances+`) OR `+table+`.instance_id = '' AND `+table+`.task_id IN (`+tasks+
+		` UNION SELECT id FROM tasks WHERE assignee = ? AND assignee <> '' UNION SELECT id FROM tasks WHERE owner = ? AND owner <> ''))`,
+		slices.Concat(args, more, []any{a.UserID, a.UserID})...)
 }
 
 // mayStart checks that the actor may start a definition: who is named as its candidate

@@ -270,7 +270,7 @@ func TestTenantsHaveListsOfTheirOwn(t *testing.T) {
 		}
 	}
 	// The one with the number of another tenant's user sees what is his here alone.
-	if got := count(&engine.Actor{UserID: "kermit", TenantID: "tenant_2"}); fmt.Sprint(got) != "[2 1 2 1 6 1 1 2 1]" {
+	if got := count(&engine.Actor{UserID: "kermit", TenantID: "tenant_2"}); fmt.Sprint(got) != "[2 1 2 1 6 2 1 2 1]" {
 		t.Errorf("a user of tenant 2: %v", got)
 	}
 	if got := count(&admin); !slices.Equal(got, all) {
@@ -332,4 +332,25 @@ func TestTasksOfAnotherTenant(t *testing.T) {
 	w.wants(fault.NotFound, second2(w.e.Attachment(ctx, engine.Actor{UserID: "chief", Admin: true, TenantID: "tenant_2"}, mine.ID)))
 	w.must(second2(w.e.Attachment(ctx, engine.Actor{UserID: "boss", Admin: true}, mine.ID)))
 	w.must(w.e.Complete(ctx, kermit, id, engine.CompleteOptions{}))
+}
+
+// TestVariablesOfTasksAlone: the variables of a task without an instance are for those whom the
+// task concerns, and a link to one such task shows nothing of another.
+func TestVariablesOfTasksAlone(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	w := newWorld(t, engine.Config{})
+	for _, user := range []string{"kermit", "fozzie"} {
+		made, err := w.e.NewTask(ctx, admin, engine.Task{Name: user, TenantID: admin.TenantID})
+		w.must(err)
+		w.must(w.e.AddLink(ctx, admin, engine.Link{TaskID: made.ID, Kind: engine.Candidate, UserID: user}))
+		w.must(w.e.SetTaskVariables(ctx, admin, made.ID, map[string]any{"of": user}, true))
+	}
+	for _, a := range []engine.Actor{kermit, fozzie} {
+		all, n, err := w.e.AllVariables(ctx, engine.VariableQuery{For: &a})
+		w.must(err)
+		if n != 1 || all[0].Value != a.UserID {
+			t.Errorf("%s sees %v", a.UserID, all)
+		}
+	}
 }

@@ -29,6 +29,7 @@ type command struct {
 	rows      writes
 	batch     []store.Statement // of flush; nil before
 	sure      []int             // those of batch that must change exactly one row
+	stuck     *incident         // the last activity that could not be run
 }
 
 // step is one thing that is left to do at an execution.

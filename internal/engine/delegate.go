@@ -190,12 +190,27 @@ func (c *command) work(x *execution) error {
 	return nil
 }
 
+// incident is an activity that this server cannot run, with the dead job that says so.
+type incident struct {
+	job   string
+	cause error
+}
+
+// Error returns the reason.
+func (i *incident) Error() string { return i.cause.Error() }
+
 // incident leaves an execution at an activity that cannot be run by this server, with a
 // dead job that says why. When the job is moved, the activity is tried again.
 func (c *command) incident(x *execution, err error) error {
-	j := c.newJob(x, jobWork, Dead)
+	return c.incidentAt(x, jobWork, err)
+}
+
+// incidentAt is incident for a step of the activity: the kind of job that takes it again.
+func (c *command) incidentAt(x *execution, kind string, err error) error {
+	j := c.newJob(x, kind, Dead)
 	j.Retries, j.Message, j.Trace = 0, clip(err.Error(), maxMessage), clip(err.Error(), maxMessage)
 	c.addJob(x, j, waitJob)
+	c.stuck = &incident{j.ID, err}
 	c.e.cfg.Log.Warn("incident", "job", j.ID, "instance", j.InstanceID, "activity", j.ActivityID, "error", err)
 	return nil
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"strconv"
 	"sync"
 	"time"
 
@@ -163,3 +164,16 @@ func or[T comparable](values ...T) T {
 
 // now is the clock in the resolution that rows have.
 func (e *Engine) now() time.Time { return e.cfg.Now().UTC().Truncate(time.Millisecond) }
+
+// MaxValue is the most bytes that a variable's value may have.
+func (e *Engine) MaxValue() int { return e.cfg.MaxValue }
+
+// Properties are what an administrator may want to know of the engine, as texts by name: the
+// last migration of the schema, the database and the level of history.
+func (e *Engine) Properties(ctx context.Context) (map[string]string, error) {
+	schema := int64(0)
+	if err := e.db.QueryRow(ctx, []any{&schema}, `SELECT MAX(version_id) FROM goose_db_version WHERE is_applied`); err != nil {
+		return nil, fmt.Errorf("reading the schema's version: %w", err)
+	}
+	return map[string]string{"schema.version": strconv.FormatInt(schema, 10), "database.type": e.db.Name(), "history.level": e.cfg.History}, nil
+}

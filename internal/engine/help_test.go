@@ -1,6 +1,7 @@
 package engine_test
 
 import (
+	"bytes"
 	"context"
 	"os"
 	"path/filepath"
@@ -15,6 +16,12 @@ import (
 func process(body string) engine.Resource {
 	return engine.Resource{Name: "p.bpmn", Bytes: []byte(`<definitions xmlns="http://www.omg.org/spec/BPMN/20100524/MODEL" xmlns:activiti="http://activiti.org/bpmn"
 		xmlns:modeler="http://activiti.com/modeler" targetNamespace="t"><process id="p" name="p" isExecutable="true">` + body + `</process></definitions>`)}
+}
+
+// process2 is process for a second one, named q.
+func process2(body string) engine.Resource {
+	r := process(body)
+	return engine.Resource{Name: "q.bpmn", Bytes: bytes.Replace(r.Bytes, []byte(`id="p" name="p"`), []byte(`id="q" name="q"`), 1)}
 }
 
 // file reads a document of testdata.

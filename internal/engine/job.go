@@ -214,19 +214,29 @@ func (e *Engine) attempt(ctx context.Context, j *Job) (cause, err error) {
 		answer, cause = e.callOutside(ctx, j)
 		stop()
 	}
+	var stuck *incident
 	if cause == nil {
-		cause = e.guard(func() error { return e.settleJob(ctx, j, answer) })
+		cause = e.guard(func() (err error) {
+			stuck, err = e.settleJob(ctx, j, answer)
+			return err
+		})
 	}
-	if cause == nil {
-		return nil, nil
+	switch {
+	case cause != nil:
+		return cause, e.failed(ctx, j, cause)
+	case stuck != nil:
+		return stuck, nil // the dead job that it made says so
 	}
-	return cause, e.failed(ctx, j, cause)
+	return nil, nil
 }
 
-// settleJob does what is left of a job in one transaction, if it is still ours.
-func (e *Engine) settleJob(ctx context.Context, j *Job, answer string) error {
+// settleJob does what is left of a job in one transaction, if it is still ours. It returns
+// what came to an activity that this server cannot run.
+func (e *Engine) settleJob(ctx context.Context, j *Job, answer string) (*incident, error) {
 	first := true
-	return e.do(ctx, Actor{}, func(c *command) error {
+	var last *command
+	err := e.do(ctx, Actor{}, func(c *command) error {
+		last = c
 		// The row that is deleted in the end says whose the job is: only when it was
 		// somebody else's it is read.
 		if !first {
@@ -241,6 +251,10 @@ func (e *Engine) settleJob(ctx context.Context, j *Job, answer string) error {
 		first = false
 		return c.performJob(j, answer)
 	})
+	if err != nil || last == nil {
+		return nil, err
+	}
+	return last.stuck, nil
 }
 
 // guard turns a panic into an error, so that one job cannot end the others.
@@ -323,13 +337,18 @@ func (e *Engine) failed(ctx context.Context, j *Job, cause error) error {
 	if left == 0 || errors.Is(cause, errUnknown) {
 		left, queue = 0, Dead
 	}
-	message := clip(fault.Message(cause), maxMessage)
-	if fault.Is(cause, fault.Internal) {
-		message = clip(cause.Error(), maxMessage)
-	}
+	message := jobMessage(cause)
 	_, err := e.db.Exec(context.WithoutCancel(ctx), `UPDATE jobs SET lease_owner = '', lease_until = 0, queue = $1, retries = $2, due_at = $3, message = $4, trace = $5, rev = rev + 1
 		WHERE id = $6 AND lease_owner = $7`, queue, left, due.UnixMilli(), message, clip(cause.Error(), maxMessage), j.ID, e.id)
 	return errors.Join(err, e.loggedOnly(j, cause))
+}
+
+// jobMessage is what a job keeps of its failure.
+func jobMessage(cause error) string {
+	if fault.Is(cause, fault.Internal) {
+		return clip(cause.Error(), maxMessage)
+	}
+	return clip(fault.Message(cause), maxMessage)
 }
 
 // loggedOnly tells the log of a job's failure.
@@ -348,7 +367,8 @@ func clip(text string, most int) string {
 	return text[:most]
 }
 
-// retryText returns what the job's activity says about trying again.
+// retryText returns what the job's activity says about trying again, by its instance's
+// variables; nothing when that cannot be known.
 func (e *Engine) retryText(ctx context.Context, j *Job) string {
 	def, err := e.definition(ctx, e.db, j.DefinitionID)
 	if err != nil {
@@ -358,7 +378,24 @@ func (e *Engine) retryText(ctx context.Context, j *Job) string {
 	if n == nil || n.Retry == nil {
 		return ""
 	}
-	text, _ := n.Retry.Literal()
+	if text, ok := n.Retry.Literal(); ok || j.InstanceID == "" {
+		return text
+	}
+	text := ""
+	err = e.db.Read(ctx, func(tx *store.Tx) error {
+		c := &command{e: e, ctx: ctx, tx: tx, now: e.now()}
+		inst, err := c.read(j.InstanceID)
+		if err != nil {
+			return err
+		}
+		if x := inst.find(j.ExecutionID); x != nil {
+			text, err = c.at(x).text(n.Retry)
+		}
+		return err
+	})
+	if err != nil {
+		e.cfg.Log.Warn("how often a job is tried cannot be known", "job", j.ID, "activity", j.ActivityID, "error", err)
+	}
 	return text
 }
 

@@ -82,6 +82,96 @@ func TestRetries(t *testing.T) {
 	}
 }
 
+// TestRetriesByExpression: how often a job is tried, and how long it waits between, come from
+// the instance's variables as they are then.
+func TestRetriesByExpression(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, engine.Config{Delegates: map[string]engine.Delegate{"testFail": engine.DelegateFunc(func(context.Context, *engine.Execution) error { return errors.New("no") })}})
+	w.deploy(process(`<startEvent id="s"/><sequenceFlow id="f" sourceRef="s" targetRef="a"/>
+		<serviceTask id="a" activiti:async="true" activiti:delegateExpression="${testFail}"><extensionElements><activiti:failedJobRetryTimeCycle>${again}</activiti:failedJobRetryTimeCycle></extensionElements></serviceTask>
+		<sequenceFlow id="g" sourceRef="a" targetRef="e"/><endEvent id="e"/>`))
+	id := w.start("p", map[string]any{"again": "R4/PT7M"})
+	if j := w.jobs()[0]; j.Retries != 4 {
+		t.Fatalf("the job is %+v", j)
+	}
+	w.runDue()
+	if j := w.jobs()[0]; j.Retries != 3 || !j.Due.Equal(w.now.Add(7*time.Minute)) {
+		t.Fatalf("after the first failure: %+v", j)
+	}
+	w.must(w.e.SetVariables(context.Background(), admin, id, map[string]any{"again": "R4/PT1H"}, false))
+	w.now = w.now.Add(7 * time.Minute)
+	w.runDue()
+	if j := w.jobs()[0]; j.Retries != 2 || !j.Due.Equal(w.now.Add(time.Hour)) {
+		t.Fatalf("after the second failure: %+v", j)
+	}
+	// One that cannot be read any more waits as jobs do whose activity says nothing.
+	w.must(w.e.SetVariables(context.Background(), admin, id, map[string]any{"again": "often"}, false))
+	w.now = w.now.Add(time.Hour)
+	w.runDue()
+	if j := w.jobs()[0]; j.Retries != 1 || !j.Due.Equal(w.now.Add(10*time.Second)) {
+		t.Fatalf("after the third failure: %+v", j)
+	}
+}
+
+// TestExecuteJobTells: who runs a job learns that it failed, and what is left of it.
+func TestExecuteJobTells(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	w := newWorld(t, engine.Config{Retries: 2, Delegates: map[string]engine.Delegate{"testFail": engine.DelegateFunc(func(context.Context, *engine.Execution) error { return errors.New("the disk is full") })}})
+	w.deploy(process(`<startEvent id="s"/><sequenceFlow id="f" sourceRef="s" targetRef="a"/><serviceTask id="a" activiti:async="true" activiti:delegateExpression="${who}"/>
+		<sequenceFlow id="g" sourceRef="a" targetRef="e"/><endEvent id="e"/>`), process2(`<startEvent id="s"/><sequenceFlow id="f" sourceRef="s" targetRef="a"/>
+		<serviceTask id="a" activiti:async="true" activiti:class="testFail"/><sequenceFlow id="g" sourceRef="a" targetRef="e"/><endEvent id="e"/>`))
+	w.start("q", nil)
+	id := w.jobs()[0].ID
+	var told *engine.JobError
+	if err := w.e.ExecuteJob(ctx, admin, id); !errors.As(err, &told) || told.Job != id || told.Left != 1 || told.Dead != "" || !strings.Contains(told.Message, "the disk is full") {
+		t.Fatalf("first failure: %v", err)
+	}
+	if err := w.e.ExecuteJob(ctx, admin, id); !errors.As(err, &told) || told.Left != 0 || told.Dead != id {
+		t.Fatalf("last failure: %v", err)
+	}
+	w.must(w.e.DeleteJob(ctx, admin, id))
+	w.start("p", map[string]any{"who": "a text"})
+	id = w.jobs()[0].ID
+	if err := w.e.ExecuteJob(ctx, admin, id); !errors.As(err, &told) || told.Job != id || told.Dead == id || told.Dead != w.jobs()[0].ID || w.jobs()[0].Queue != engine.Dead || !strings.Contains(err.Error(), "no delegate") {
+		t.Fatalf("an incident: %v, %+v", err, w.jobs())
+	}
+}
+
+// TestSignalLater: an asynchronous signal reaches each who waited when it was thrown, by a job
+// of its own, and starts what it starts.
+func TestSignalLater(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	w := newWorld(t, engine.Config{})
+	w.deploy(engine.Resource{Name: "s.bpmn", Bytes: []byte(`<definitions xmlns="http://www.omg.org/spec/BPMN/20100524/MODEL" targetNamespace="t"><signal id="bell" name="bell"/>
+		<process id="p" isExecutable="true"><startEvent id="s"/><sequenceFlow id="f" sourceRef="s" targetRef="w"/><intermediateCatchEvent id="w"><signalEventDefinition signalRef="bell"/></intermediateCatchEvent>
+		<sequenceFlow id="g" sourceRef="w" targetRef="after"/><userTask id="after" name="after"/></process>
+		<process id="q" isExecutable="true"><startEvent id="s2"><signalEventDefinition signalRef="bell"/></startEvent><sequenceFlow id="f2" sourceRef="s2" targetRef="started"/><userTask id="started" name="started"/></process></definitions>`)})
+	w.start("p", nil)
+	w.start("p", nil)
+	gone := w.start("p", nil)
+	w.wants(fault.Invalid, w.e.Signal(ctx, admin, engine.SignalOptions{Name: "bell", Async: true, Variables: map[string]any{"a": int32(1)}}))
+	w.wants(fault.Forbidden, w.e.Signal(ctx, kermit, engine.SignalOptions{Name: "bell", Async: true}))
+	w.must(w.e.Signal(ctx, admin, engine.SignalOptions{Name: "bell", Async: true}))
+	if all := w.jobs(); len(all) != 4 || all[0].Kind != "signal" {
+		t.Fatalf("%+v", all)
+	}
+	if _, n, err := w.e.Tasks(ctx, engine.TaskQuery{}); n != 0 || err != nil {
+		t.Fatalf("%d tasks before the jobs have run, %v", n, err)
+	}
+	w.must(w.e.DeleteInstance(ctx, admin, gone, ""))
+	w.runDue()
+	for key, want := range map[string]int{"after": 2, "started": 1} {
+		if _, n, err := w.e.Tasks(ctx, engine.TaskQuery{Key: key}); n != want || err != nil {
+			t.Errorf("%d tasks %q, want %d, %v", n, key, want, err)
+		}
+	}
+	if all := w.jobs(); len(all) != 0 {
+		t.Errorf("%+v are left", all)
+	}
+}
+
 // TestIncident: a delegate that nobody has registered leaves a dead job that says so,
 // and the process goes on when it is moved after the delegate came.
 func TestIncident(t *testing.T) {

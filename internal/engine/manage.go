@@ -11,8 +11,26 @@ import (
 	"github.com/sluicehq/sluice/internal/store"
 )
 
-// ExecuteJob runs a job now, due or not, and returns its failure, which counts as any
-// other. Errors: NotFound, Conflict when it is being worked on or its instance is suspended.
+// JobError is the failure of a job that somebody ran: the process is as it was before, but
+// for the job.
+type JobError struct {
+	Job     string // its id
+	Left    int    // how often it will still be tried; 0 when it is dead
+	Dead    string // the id of the dead job that is left: this one, or a new one of the activity that cannot be run
+	Message string // what happened, as the job keeps it
+}
+
+// Error says what happened and what has become of the job.
+func (e *JobError) Error() string {
+	if e.Dead != "" {
+		return fmt.Sprintf("Job %s failed: %s. The dead-letter job %s is left.", e.Job, e.Message, e.Dead)
+	}
+	return fmt.Sprintf("Job %s failed: %s. It is tried %d times more.", e.Job, e.Message, e.Left)
+}
+
+// ExecuteJob runs a job now, due or not. Its failure counts as any other. Errors: a
+// *JobError when it fails, or dies at once because its activity needs what this server does
+// not have; NotFound; Conflict when it is being worked on or its instance is suspended.
 func (e *Engine) ExecuteJob(ctx context.Context, actor Actor, id string) error {
 	if err := e.mayWork(ctx, actor, id); err != nil {
 		return err
@@ -35,7 +53,33 @@ func (e *Engine) ExecuteJob(ctx context.Context, actor Actor, id string) error {
 		return err
 	}
 	cause, err := e.attempt(ctx, j)
-	return errors.Join(cause, err)
+	switch {
+	case err != nil || cause == nil:
+		return err
+	case fault.Is(cause, fault.Unavailable) || fault.Is(cause, fault.Conflict):
+		return cause // nothing of the job's
+	}
+	return e.outcome(ctx, j, cause)
+}
+
+// outcome says what has become of a job that failed.
+func (e *Engine) outcome(ctx context.Context, j *Job, cause error) error {
+	failure := &JobError{Job: j.ID, Message: jobMessage(cause)}
+	var stuck *incident
+	if errors.As(cause, &stuck) {
+		failure.Dead, failure.Message = stuck.job, stuck.cause.Error()
+		return failure
+	}
+	after := &Job{}
+	err := e.db.QueryRow(ctx, after.fields(), `SELECT `+jobColumns+` FROM jobs WHERE id = $1`, j.ID)
+	if err != nil && !errors.Is(err, store.ErrNoRow) {
+		return err
+	}
+	failure.Left = after.Retries
+	if after.Queue == Dead {
+		failure.Dead, failure.Left = j.ID, 0
+	}
+	return failure
 }
 
 // MoveJob makes a dead job, or a timer that is not due, ready to be run, with as many

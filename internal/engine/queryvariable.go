@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"errors"
+	"strings"
 	"time"
 
 	"github.com/sluicehq/sluice/internal/fault"
@@ -20,6 +21,7 @@ type VariableQuery struct {
 	NoTasks                         bool // without those of tasks alone
 	Instances                       bool // only those of the process itself
 	Live                            bool // without those whose scope has ended
+	NoBytes                         bool // without the values of binary ones
 	Value                           *VariableFilter
 
 	Order Order // name (the default), instance
@@ -51,10 +53,13 @@ func (e *Engine) AllVariables(ctx context.Context, vq VariableQuery) ([]Variable
 		}
 	}
 	if vq.For != nil {
-		variablesOfTenant(q, "v", *vq.For)
-		ofVisible(q, "v.instance_id", *vq.For)
+		visibleVariables(q, "v", *vq.For)
 	}
-	return list(ctx, e, q, of("v", variableColumns), `FROM variables v`, vq.Order.clause(q, variableOrders, `v.name, v.instance_id, v.execution_id, v.task_id`, "v.execution_id"), vq.Page,
+	columns := of("v", variableColumns)
+	if vq.NoBytes {
+		columns = strings.Replace(columns, `v.bytes`, `CASE WHEN v.type <> 'bytes' THEN v.bytes END`, 1)
+	}
+	return list(ctx, e, q, columns, `FROM variables v`, vq.Order.clause(q, variableOrders, `v.name, v.instance_id, v.execution_id, v.task_id`, "v.execution_id"), vq.Page,
 		func(row store.Row) (Variable, error) {
 			v, err := scanVariable(row)
 			if err != nil {
@@ -138,6 +143,7 @@ type Update struct {
 // UpdateQuery says which values that variables have had are meant.
 type UpdateQuery struct {
 	For                                    *Actor
+	ID                                     string
 	InstanceID, ExecutionID, TaskID, Visit string
 	Name                                   string
 	Page                                   Page
@@ -146,10 +152,9 @@ type UpdateQuery struct {
 // Updates returns a page of the values that variables have had, the oldest first.
 func (e *Engine) Updates(ctx context.Context, uq UpdateQuery) ([]Update, int, error) {
 	q := &query{}
-	q.equal("u.instance_id", uq.InstanceID, "u.execution_id", uq.ExecutionID, "u.task_id", uq.TaskID, "u.activity", uq.Visit, "u.name", uq.Name)
+	q.equal("u.id", uq.ID, "u.instance_id", uq.InstanceID, "u.execution_id", uq.ExecutionID, "u.task_id", uq.TaskID, "u.activity", uq.Visit, "u.name", uq.Name)
 	if uq.For != nil {
-		variablesOfTenant(q, "u", *uq.For)
-		ofVisible(q, "u.instance_id", *uq.For)
+		visibleVariables(q, "u", *uq.For)
 	}
 	return list(ctx, e, q, `u.id, u.activity, u.at, u.rev, u.instance_id, u.execution_id, u.task_id, u.name, u.type, u.text, u.number, u.fraction, u.bytes`, `FROM variable_updates u`, ` ORDER BY u.at, u.id`, uq.Page,
 		func(row store.Row) (Update, error) {

@@ -162,13 +162,19 @@ type SignalOptions struct {
 	Name        string
 	ExecutionID string // only this one receives it; empty: everybody
 	TenantID    string // empty: the actor's
-	Variables   map[string]any
+	// Async has a job deliver it to each who waits for it now, after Signal has returned; one
+	// that waits no more by then is left alone. No variables then, as in Activiti.
+	Async     bool
+	Variables map[string]any
 }
 
 // Signal throws a signal: to everybody of a tenant, which needs an administrator, or to an
 // execution of an instance that the actor started. Errors: NotFound when that one does not
-// wait for it, Forbidden.
+// wait for it, Forbidden, Invalid.
 func (e *Engine) Signal(ctx context.Context, actor Actor, o SignalOptions) error {
+	if o.Async && (len(o.Variables) > 0 || o.ExecutionID != "") {
+		return fault.New(fault.Invalid, "A signal that is thrown asynchronously goes to everybody and takes no variables.")
+	}
 	return e.do(ctx, actor, func(c *command) error {
 		if o.ExecutionID != "" {
 			return c.receive(o.ExecutionID, waitSignal, o.Name, o.Variables)
@@ -178,8 +184,11 @@ func (e *Engine) Signal(ctx context.Context, actor Actor, o SignalOptions) error
 			return fault.New(fault.Forbidden, "Only an administrator may throw a signal to everybody.")
 		}
 		all, err := c.receivers(o.Name, tenant, nil)
-		if err != nil {
+		switch {
+		case err != nil:
 			return err
+		case o.Async:
+			return c.signalLater(all, o.Name)
 		}
 		return c.deliver(all, o.Variables)
 	})
