@@ -51,3 +51,24 @@ func TestEngineProperties(t *testing.T) {
 		}
 	}
 }
+
+// TestExecutionsOfMany: lists of executions count those of all instances, page by page.
+func TestExecutionsOfMany(t *testing.T) {
+	t.Parallel()
+	w := setup(t)
+	w.started(t)
+	const instances = 120
+	for range instances - 1 {
+		w.own(t, w.user, "POST", "runtime/process-instances", map[string]any{"processDefinitionKey": "review"})
+	}
+	expect(t, "all", w.own(t, w.user, "GET", "runtime/executions", nil), 200, map[string]any{"total": 2 * instances, "size": 10, "start": 0, "sort": "processInstanceId"})
+	last := w.own(t, w.user, "GET", "runtime/executions?start=235&size=100&order=desc", nil)
+	expect(t, "last page", last, 200, map[string]any{"total": 2 * instances, "size": 5, "start": 235})
+	expect(t, "at an activity", w.own(t, w.user, "POST", "query/executions", map[string]any{"activityId": "write", "size": 3}), 200, map[string]any{"total": instances, "size": 3})
+	if row := last.JSON["data"].([]any)[4].(map[string]any); row["activityId"] != "write" || row["parentId"] != row["processInstanceId"] || row["parentUrl"] == nil {
+		t.Errorf("%v", row)
+	}
+	engineRefused(t, "sort", w.own(t, w.user, "GET", "runtime/executions?sort=colour", nil), 400)
+	expect(t, "in any case", w.own(t, w.user, "GET", "runtime/tasks?nameLikeIgnoreCase=WRI%25&size=1", nil), 200, map[string]any{"total": instances})
+	expect(t, "in this case", w.own(t, w.user, "GET", "runtime/tasks?nameLike=WRI%25", nil), 200, map[string]any{"total": 0})
+}

@@ -73,6 +73,7 @@ func (v *visit) instanceQuery(r *reader, l *listing) engine.InstanceQuery {
 		id = w.text("processInstanceId")
 	}
 	return engine.InstanceQuery{For: v.seen(), ID: id, IDs: r.list("processInstanceIds"), BusinessKey: key, Name: w.text("processInstanceName"), NameLike: w.text("processInstanceNameLike"),
+		NameLikeFold: w.text("processInstanceNameLikeIgnoreCase"), BusinessKeyLikeFold: w.text("businessKeyLikeIgnoreCase"),
 		DefinitionID: w.text("processDefinitionId"), DefinitionKey: w.text("processDefinitionKey"), DefinitionKeys: r.list("processDefinitionKeyIn"), DefinitionName: w.text("processDefinitionName"),
 		Category: w.text("processDefinitionCategory"), DeploymentID: w.text("deploymentId"), StartedBy: w.text("startedBy"), Involved: w.text("involvedUser"), ParentID: w.text("superProcessInstanceId"),
 		CalledID: w.text("subProcessInstanceId"), NoCalled: r.is("excludeSubprocesses"), Suspended: r.truth("suspended"), Started: r.between("startedAfter", "startedBefore"),
@@ -280,18 +281,12 @@ type restExecution struct {
 	TenantID           string  `json:"tenantId"`
 }
 
-func (v *visit) execution(x *engine.Place, i *engine.Instance) restExecution {
-	e := restExecution{ID: x.ID, URL: v.address("runtime", "executions", x.ID), ParentID: orNil(x.ParentID), ProcessInstanceID: x.InstanceID,
-		ProcessInstanceURL: v.address("runtime", "process-instances", x.InstanceID), Suspended: i.Suspended, ActivityID: orNil(x.ActivityID), TenantID: i.TenantID}
-	if x.ParentID != "" {
-		parent := v.address("runtime", "executions", x.ParentID)
-		e.ParentURL = &parent
-	}
-	return e
+func (v *visit) execution(x *engine.Place) restExecution {
+	return restExecution{ID: x.ID, URL: v.address("runtime", "executions", x.ID), ParentID: orNil(x.ParentID), ParentURL: v.link(x.ParentID, "runtime", "executions"), ProcessInstanceID: x.InstanceID,
+		ProcessInstanceURL: v.address("runtime", "process-instances", x.InstanceID), Suspended: x.Suspended, ActivityID: orNil(x.ActivityID), TenantID: x.TenantID}
 }
 
-// executionsAtOnce is of how many instances the executions are gathered for one list.
-const executionsAtOnce = 100
+var executionSorts = map[string]string{"processInstanceId": "id", "processDefinitionId": "definition", "processDefinitionKey": "definitionKey", "tenantId": "tenant"}
 
 // listExecutions lists the executions of the instances that a query means, or those that
 // wait for a message or a signal.
@@ -301,106 +296,46 @@ func (p *Processes) listExecutions(v *visit) (any, error) {
 		return nil, err
 	}
 	r := &reader{words: w}
-	waits, err := p.waiting(v, w)
-	if err != nil {
-		return nil, err
+	q := engine.ExecutionQuery{ID: w.text("id"), ActivityID: w.text("activityId"), ParentID: w.text("parentId"), Message: w.text("messageEventSubscriptionName"),
+		Signal: w.text("signalEventSubscriptionName"), Page: l.page(),
+		Instances: engine.InstanceQuery{For: v.seen(), ID: w.text("processInstanceId"), DefinitionKey: w.text("processDefinitionKey"), DefinitionID: w.text("processDefinitionId"),
+			BusinessKey: w.text("processBusinessKey"), Tenant: r.tenant(), Variables: r.filters("processInstanceVariables")}}
+	if q.Instances.Order, err = l.sorted(executionSorts, "processInstanceId"); err != nil || r.err != nil {
+		return nil, errors.Join(err, r.err)
 	}
-	q := engine.InstanceQuery{For: v.seen(), ID: w.text("processInstanceId"), DefinitionKey: w.text("processDefinitionKey"), DefinitionID: w.text("processDefinitionId"), BusinessKey: w.text("processBusinessKey"),
-		Tenant: r.tenant(), Variables: r.filters("processInstanceVariables"), Page: engine.Page{Limit: executionsAtOnce}, Order: engine.Order{By: "id"}}
-	if id := w.text("id"); id != "" {
-		q.ID = engine.InstanceOf(id)
-	}
-	if waits != nil {
-		for x := range waits {
-			q.IDs = append(q.IDs, engine.InstanceOf(x))
-		}
-		if len(q.IDs) == 0 {
-			q.IDs = []string{""}
-		}
-	}
-	if r.err != nil {
-		return nil, r.err
-	}
-	instances, _, err := p.engine.Instances(v.Context(), q)
-	if err != nil {
-		return nil, err
-	}
-	all := []restExecution{}
-	for i := range instances {
-		places, err := p.engine.Executions(v.Context(), instances[i].ID)
-		if err != nil {
-			return nil, err
-		}
-		for j := range places {
-			x := &places[j]
-			if (waits == nil || waits[x.ID]) && match(w.text("activityId"), x.ActivityID) && match(w.text("parentId"), x.ParentID) && match(w.text("id"), x.ID) {
-				all = append(all, v.execution(x, &instances[i]))
-			}
-		}
-	}
-	if l.Sort == "" {
-		l.Sort = "processInstanceId"
-	}
-	page := l.page()
-	from := min(page.Offset, len(all))
-	part := all[from:min(from+page.Limit, len(all))]
-	return engineList{Data: part, Total: len(all), Start: page.Offset, Sort: l.Sort, Order: l.Order, Size: len(part)}, nil
-}
-
-func match(wanted, got string) bool { return wanted == "" || wanted == got }
-
-// waiting returns the executions that wait for the message or signal that is asked for;
-// nil when none is.
-func (p *Processes) waiting(v *visit, w words) (map[string]bool, error) {
-	var found map[string]bool
-	for word, kind := range map[string]string{"messageEventSubscriptionName": engine.OfMessage, "signalEventSubscriptionName": engine.OfSignal} {
-		name := w.text(word)
-		if name == "" {
-			continue
-		}
-		all, _, err := p.engine.Subscriptions(v.Context(), engine.SubscriptionQuery{For: v.seen(), Kind: kind, Name: name, InstanceID: w.text("processInstanceId"), Page: engine.Page{Limit: engine.MaxPage}})
-		if err != nil {
-			return nil, err
-		}
-		found = map[string]bool{}
-		for _, s := range all {
-			if s.ExecutionID != "" {
-				found[s.ExecutionID] = true
-			}
-		}
-	}
-	return found, nil
+	all, total, err := p.engine.ExecutionList(v.Context(), q)
+	return tell(l, all, total, v.execution), err
 }
 
 // place finds an execution of an instance that the caller may see.
-func (p *Processes) place(v *visit, id string) (*engine.Place, *engine.Instance, error) {
+func (p *Processes) place(v *visit, id string) (*engine.Place, error) {
 	i, err := p.running(v, engine.InstanceOf(id))
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	all, err := p.engine.Executions(v.Context(), i.ID)
 	for j := range all {
 		if all[j].ID == id {
-			return &all[j], i, nil
+			return &all[j], nil
 		}
 	}
 	if err == nil {
 		err = fault.New(fault.NotFound, "Could not find an execution with id %q.", id)
 	}
-	return nil, nil, err
+	return nil, err
 }
 
 func (p *Processes) execution(v *visit) (any, error) {
-	x, i, err := p.place(v, v.PathValue("id"))
+	x, err := p.place(v, v.PathValue("id"))
 	if err != nil {
 		return nil, err
 	}
-	return v.execution(x, i), nil
+	return v.execution(x), nil
 }
 
 // activeActivities lists where the tokens below an execution are.
 func (p *Processes) activeActivities(v *visit) (any, error) {
-	if _, _, err := p.place(v, v.PathValue("id")); err != nil {
+	if _, err := p.place(v, v.PathValue("id")); err != nil {
 		return nil, err
 	}
 	ids, err := p.engine.ActiveActivities(v.Context(), engine.InstanceOf(v.PathValue("id")))
@@ -437,8 +372,8 @@ func (p *Processes) actOnExecution(v *visit) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	if x, i, err := p.place(v, id); err == nil {
-		return v.execution(x, i), nil
+	if x, err := p.place(v, id); err == nil {
+		return v.execution(x), nil
 	}
 	return gone{}, nil // it has gone on, and is there no more
 }

@@ -105,6 +105,9 @@ func (p *Processes) taskQuery(v *visit, r *reader, l *listing) engine.TaskQuery 
 		DeploymentID: w.text("deploymentId"), ParentID: w.text("parentTaskId"), NoSubtasks: r.is("excludeSubTasks"), Priority: r.number("priority"), MinPriority: r.number("minimumPriority"), MaxPriority: r.number("maximumPriority"),
 		Created: r.between("createdAfter", "createdBefore"), Due: r.between("dueAfter", "dueBefore"), WithoutDue: r.is("withoutDueDate"), Tenant: r.tenant(),
 		Variables: r.filters("taskVariables"), InstanceVariables: r.filters("processInstanceVariables"), Page: l.page()}
+	q.NameLikeFold, q.DescriptionLikeFold = first("nameLikeIgnoreCase", "taskNameLikeIgnoreCase"), first("descriptionLikeIgnoreCase", "taskDescriptionLikeIgnoreCase")
+	q.AssigneeLikeFold, q.OwnerLikeFold = first("assigneeLikeIgnoreCase", "taskAssigneeLikeIgnoreCase"), first("ownerLikeIgnoreCase", "taskOwnerLikeIgnoreCase")
+	q.BusinessKeyLikeFold, q.DefinitionKeyLikeFold = first("processInstanceBusinessKeyLikeIgnoreCase", "processBusinessKeyLikeIgnoreCase"), w.text("processDefinitionKeyLikeIgnoreCase")
 	if active := r.truth("active"); active != nil {
 		suspended := !*active
 		q.Suspended = &suspended

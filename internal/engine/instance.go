@@ -232,8 +232,10 @@ type Place struct {
 	ParentID   string
 	ActivityID string
 	CalledID   string
+	TenantID   string // of the instance
 	Active     bool
 	Scope      bool
+	Suspended  bool // its instance is
 }
 
 // Executions returns the tree of a running instance, the instance itself first; nothing
@@ -258,23 +260,28 @@ func (e *Engine) Executions(ctx context.Context, id string) ([]Place, error) {
 		if err != nil {
 			return err
 		}
-		all = places(root, id, nil)
+		all = places(root, nil)
 		return nil
 	})
 	return all, err
 }
 
-func places(x *execution, instance string, all []Place) []Place {
-	p := Place{ID: x.id, InstanceID: instance, CalledID: x.called, Active: x.active, Scope: x.scope}
+func places(x *execution, all []Place) []Place {
+	all = append(all, x.shown())
+	for _, child := range x.children {
+		all = places(child, all)
+	}
+	return all
+}
+
+// shown is the execution as queries show it.
+func (x *execution) shown() Place {
+	p := Place{ID: x.id, InstanceID: x.inst.ID, TenantID: x.inst.TenantID, Suspended: x.inst.Suspended, CalledID: x.called, Active: x.active, Scope: x.scope}
 	if x.parent != nil {
 		p.ParentID = x.parent.id
 	}
 	if x.node != nil {
 		p.ActivityID = x.node.ID
 	}
-	all = append(all, p)
-	for _, child := range x.children {
-		all = places(child, instance, all)
-	}
-	return all
+	return p
 }

@@ -62,6 +62,9 @@ func (q *query) equal(pairs ...string) {
 // likes compares with a pattern that the caller has made; nothing in it is escaped.
 const likes = " LIKE ? ESCAPE '\x01'"
 
+// likesFold is likes for a column in lower case.
+const likesFold = " LIKE LOWER(?) ESCAPE '\x01'"
+
 // marks is that many question marks with commas between.
 func marks(n int) string { return strings.TrimSuffix(strings.Repeat("?, ", n), ", ") }
 
@@ -73,12 +76,21 @@ func anys(values []string) []any {
 	return all
 }
 
-// like adds conditions on columns with SQL's wild cards, where a pattern is given. Whether
-// case matters is the database's: it does on PostgreSQL and does not on SQLite.
+// like adds conditions on columns with SQL's wild cards, where a pattern is given. Case
+// matters.
 func (q *query) like(pairs ...string) {
 	for i := 0; i+1 < len(pairs); i += 2 {
 		if pairs[i+1] != "" {
 			q.Add(pairs[i]+likes, pairs[i+1])
+		}
+	}
+}
+
+// likeFold is like in any case of the letters; beyond ASCII the database says which those are.
+func (q *query) likeFold(pairs ...string) {
+	for i := 0; i+1 < len(pairs); i += 2 {
+		if pairs[i+1] != "" {
+			q.Add(`LOWER(`+pairs[i]+`)`+likesFold, pairs[i+1])
 		}
 	}
 }
@@ -267,7 +279,7 @@ func (f VariableFilter) condition(q *query) (string, []any) {
 	case isText && f.Op == "like":
 		return `v.type = 'string' AND v.text` + likes, []any{text}
 	case isText && f.Op == "likeIgnoreCase":
-		return `v.type = 'string' AND LOWER(v.text)` + likes, []any{strings.ToLower(text)}
+		return `v.type = 'string' AND LOWER(v.text)` + likesFold, []any{text}
 	}
 	op, ok := comparisons[f.Op]
 	if !ok {

@@ -86,6 +86,16 @@ func TestTaskQuery(t *testing.T) {
 		"execution":              {engine.TaskQuery{ExecutionID: second.ExecutionID}, "two"},
 		"name":                   {engine.TaskQuery{Name: "Second"}, "two"},
 		"name like":              {engine.TaskQuery{NameLike: "Sec%"}, "two"},
+		"name like minds case":   {engine.TaskQuery{NameLike: "sec%"}, ""},
+		"name like, any case":    {engine.TaskQuery{NameLikeFold: "sEC%"}, "two"},
+		"name like, one letter":  {engine.TaskQuery{NameLikeFold: "sEC_"}, ""},
+		"assignee in any case":   {engine.TaskQuery{AssigneeLikeFold: "KER%"}, "two"},
+		"owner in any case":      {engine.TaskQuery{OwnerLikeFold: "KER%"}, ""},
+		"definition in any case": {engine.TaskQuery{DefinitionKeyLikeFold: "TW_", Assigned: true}, "two"},
+		"definition minds case":  {engine.TaskQuery{DefinitionKeyLike: "TW_"}, ""},
+		"business in any case":   {engine.TaskQuery{BusinessKeyLikeFold: "b-F%"}, "four"},
+		"business minds case":    {engine.TaskQuery{BusinessKeyLike: "b-F%"}, ""},
+		"variable minds case":    {engine.TaskQuery{InstanceVariables: eq("name", "like", "%NE")}, ""},
 		"name contains":          {engine.TaskQuery{NameContains: "0%"}, "one four"},
 		"name contains in case":  {engine.TaskQuery{NameContains: "SECOND"}, "two"},
 		"key":                    {engine.TaskQuery{Key: "first"}, "one four"},
@@ -206,6 +216,9 @@ func TestInstanceQuery(t *testing.T) {
 		"business key":    {engine.InstanceQuery{BusinessKey: "B-two"}, "two"},
 		"name":            {engine.InstanceQuery{Name: "No one"}, "one"},
 		"name like":       {engine.InstanceQuery{NameLike: "% four"}, "four"},
+		"like minds case": {engine.InstanceQuery{NameLike: "% FOUR"}, ""},
+		"like, any case":  {engine.InstanceQuery{NameLikeFold: "% FOUR"}, "four"},
+		"key, any case":   {engine.InstanceQuery{BusinessKeyLikeFold: "b-F%"}, "four"},
 		"name contains":   {engine.InstanceQuery{NameContains: "NO T"}, "two"},
 		"key":             {engine.InstanceQuery{DefinitionKey: "two"}, "one two four"},
 		"other key":       {engine.InstanceQuery{DefinitionKeys: []string{"x"}}, ""},
@@ -375,3 +388,67 @@ func TestDefinitionQuery(t *testing.T) {
 }
 
 func second2[T any](_ T, err error) error { return err }
+
+// TestExecutionList: the executions of many instances are counted and paged as one list, and
+// each page holds what comes next.
+func TestExecutionList(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	w := newWorld(t, engine.Config{})
+	w.deploy(engine.Resource{Name: "m.bpmn", Bytes: []byte(`<definitions xmlns="http://www.omg.org/spec/BPMN/20100524/MODEL" targetNamespace="t"><signal id="bell" name="bell"/><message id="go" name="go"/>
+		<process id="p" isExecutable="true"><startEvent id="s"/><sequenceFlow id="f" sourceRef="s" targetRef="both"/><parallelGateway id="both"/>
+		<sequenceFlow id="g" sourceRef="both" targetRef="left"/><userTask id="left"/><sequenceFlow id="h" sourceRef="both" targetRef="right"/>
+		<intermediateCatchEvent id="right"><signalEventDefinition signalRef="bell"/></intermediateCatchEvent></process></definitions>`)})
+	const instances = 230
+	ids := make([]string, instances)
+	for i := range ids {
+		ids[i] = w.start("p", map[string]any{"n": int32(i % 10)})
+	}
+	seen := map[string]int{}
+	list := func(q engine.ExecutionQuery) []engine.Place {
+		t.Helper()
+		var got []engine.Place
+		for q.Page.Limit = 97; ; q.Page.Offset += q.Page.Limit {
+			part, total, err := w.e.ExecutionList(ctx, q)
+			w.must(err)
+			got = append(got, part...)
+			if len(got) > total || len(part) == 0 && len(got) < total {
+				t.Fatalf("%d of %d at %d", len(got), total, q.Page.Offset)
+			}
+			if len(got) == total {
+				return got
+			}
+		}
+	}
+	all := list(engine.ExecutionQuery{})
+	for i, x := range all {
+		seen[x.ID]++
+		if i > 0 && all[i-1].InstanceID > x.InstanceID || x.ParentID != "" && seen[x.ParentID] == 0 {
+			t.Fatalf("%v stands after %v", x, all[i-1])
+		}
+	}
+	if len(all) != 3*instances || len(seen) != 3*instances {
+		t.Errorf("%d executions, %d different ones", len(all), len(seen))
+	}
+	for name, test := range map[string]struct {
+		q    engine.ExecutionQuery
+		want int
+	}{
+		"at an activity": {engine.ExecutionQuery{ActivityID: "left"}, instances}, "nowhere": {engine.ExecutionQuery{ActivityID: "s"}, 0},
+		"below one": {engine.ExecutionQuery{ParentID: ids[200]}, 2}, "one": {engine.ExecutionQuery{ID: ids[200]}, 1},
+		"that wait": {engine.ExecutionQuery{Signal: "bell"}, instances}, "for another": {engine.ExecutionQuery{Signal: "ball"}, 0}, "for a message": {engine.ExecutionQuery{Message: "bell"}, 0},
+		"of some instances": {engine.ExecutionQuery{Instances: engine.InstanceQuery{Variables: eq("n", "equals", int32(3))}}, 3 * instances / 10},
+		"for a stranger":    {engine.ExecutionQuery{Instances: engine.InstanceQuery{For: &fozzie}}, 0},
+	} {
+		if got := len(list(test.q)); got != test.want {
+			t.Errorf("%s: %d, want %d", name, got, test.want)
+		}
+	}
+	w.must(w.e.DeleteInstance(ctx, admin, ids[0], ""))
+	w.must(w.e.SuspendInstance(ctx, admin, ids[1], true))
+	if one := list(engine.ExecutionQuery{Instances: engine.InstanceQuery{IDs: ids[:2]}}); len(one) != 3 || !one[0].Suspended || one[0].InstanceID != ids[1] || one[0].ParentID != "" {
+		t.Errorf("%+v", one)
+	}
+	_, _, err := w.e.ExecutionList(ctx, engine.ExecutionQuery{Instances: engine.InstanceQuery{Order: engine.Order{By: "colour"}}})
+	w.wants(fault.Invalid, err)
+}

@@ -20,6 +20,7 @@ type InstanceQuery struct {
 	IDs                               []string
 	BusinessKey                       string
 	Name, NameLike, NameContains      string
+	NameLikeFold, BusinessKeyLikeFold string // with SQL's wild cards, in any case
 	DefinitionID, DefinitionKey       string
 	DefinitionKeys                    []string
 	DefinitionName, DefinitionKeyLike string
@@ -53,6 +54,7 @@ func (iq *InstanceQuery) where(q *query) {
 	q.state("i.", iq.State)
 	q.equal("i.id", iq.ID, "i.business_key", iq.BusinessKey, "i.name", iq.Name, "i.definition_id", iq.DefinitionID, "i.started_by", iq.StartedBy, "i.parent_id", iq.ParentID)
 	q.like("i.name", iq.NameLike)
+	q.likeFold("i.name", iq.NameLikeFold, "i.business_key", iq.BusinessKeyLikeFold)
 	q.contains("i.name", iq.NameContains)
 	q.among("i.id", iq.IDs)
 	q.is("i.suspended", iq.Suspended)

@@ -27,9 +27,12 @@ type TaskQuery struct {
 	Category, FormKey                     string
 	Assignee, AssigneeLike                string
 	Owner, OwnerLike                      string
-	Unassigned, Assigned                  bool
-	Delegation                            string
-	DeleteReason, DeleteReasonLike        string
+	// The same in any case of the letters.
+	NameLikeFold, DescriptionLikeFold, AssigneeLikeFold, OwnerLikeFold string
+
+	Unassigned, Assigned           bool
+	Delegation                     string
+	DeleteReason, DeleteReasonLike string
 	// Candidate asks for unassigned tasks that the actor may claim, by himself or one of
 	// his groups. One without groups means his own links alone, one without a user those
 	// groups'.
@@ -52,6 +55,7 @@ type TaskQuery struct {
 	DefinitionKeys                                 []string
 	DefinitionName, DefinitionNameLike             string
 	BusinessKey, BusinessKeyLike                   string
+	BusinessKeyLikeFold, DefinitionKeyLikeFold     string // in any case
 	DeploymentID, DeploymentKey                    string
 	// AppID asks for the tasks of an app: of instances of all its deployments, and tasks of
 	// their own whose category is the app's number, as APS's clients make them. 0: any.
@@ -82,6 +86,7 @@ func (tq *TaskQuery) where(q *query) (from string) {
 	q.equal("t.id", tq.ID, "t.execution_id", tq.ExecutionID, "t.instance_id", tq.InstanceID, "t.parent_id", tq.ParentID, "t.name", tq.Name, "t.description", tq.Description,
 		"t.key", tq.Key, "t.category", tq.Category, "t.form_key", tq.FormKey, "t.assignee", tq.Assignee, "t.owner", tq.Owner, "t.delegation", tq.Delegation, "t.definition_id", tq.DefinitionID, "t.delete_reason", tq.DeleteReason)
 	q.like("t.name", tq.NameLike, "t.description", tq.DescriptionLike, "t.key", tq.KeyLike, "t.assignee", tq.AssigneeLike, "t.owner", tq.OwnerLike, "t.delete_reason", tq.DeleteReasonLike)
+	q.likeFold("t.name", tq.NameLikeFold, "t.description", tq.DescriptionLikeFold, "t.assignee", tq.AssigneeLikeFold, "t.owner", tq.OwnerLikeFold)
 	q.contains("t.name", tq.NameContains)
 	q.among("t.instance_id", tq.InstanceIDs)
 	q.between("t.created_at", tq.Created)
@@ -209,6 +214,7 @@ func (tq *TaskQuery) process(q *query) {
 	const definition = `t.definition_id IN (SELECT id FROM definitions WHERE `
 	q.when(tq.DefinitionKey, definition+`key = ?)`)
 	q.when(tq.DefinitionKeyLike, definition+`key`+likes+`)`)
+	q.when(tq.DefinitionKeyLikeFold, definition+`LOWER(key)`+likesFold+`)`)
 	q.when(tq.DefinitionName, definition+`name = ?)`)
 	q.when(tq.DefinitionNameLike, definition+`name`+likes+`)`)
 	q.when(tq.DeploymentID, definition+`deployment_id = ?)`)
@@ -221,6 +227,7 @@ func (tq *TaskQuery) process(q *query) {
 	}
 	q.when(tq.BusinessKey, `t.instance_id IN (SELECT id FROM instances WHERE business_key = ?)`)
 	q.when(tq.BusinessKeyLike, `t.instance_id IN (SELECT id FROM instances WHERE business_key`+likes+`)`)
+	q.when(tq.BusinessKeyLikeFold, `t.instance_id IN (SELECT id FROM instances WHERE LOWER(business_key)`+likesFold+`)`)
 	if len(tq.DefinitionKeys) > 0 {
 		q.Add(definition+`key IN (`+marks(len(tq.DefinitionKeys))+`))`, anys(tq.DefinitionKeys)...)
 	}

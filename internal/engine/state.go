@@ -166,6 +166,11 @@ func (e *encoder) id(s string) {
 
 // decodeState reads an instance's document.
 func decodeState(data []byte, inst *instance, process *bpmn.Process) (root *execution, err error) {
+	return decodeTree(data, inst, func(id string) *bpmn.Node { return process.Nodes[id] })
+}
+
+// decodeTree is decodeState with the nodes that somebody knows by their ids.
+func decodeTree(data []byte, inst *instance, nodes func(id string) *bpmn.Node) (root *execution, err error) {
 	d := decoder{data: data, inst: inst}
 	if version := d.byte(); d.err == nil && version != stateVersion {
 		return nil, fmt.Errorf("%w: it has version %d, this program reads %d", errState, version, stateVersion)
@@ -173,7 +178,7 @@ func decodeState(data []byte, inst *instance, process *bpmn.Process) (root *exec
 	inst.numbered = d.number()
 	var all []*execution
 	for d.err == nil && len(d.data) > 0 {
-		all = append(all, d.execution(all, process))
+		all = append(all, d.execution(all, nodes))
 	}
 	switch {
 	case d.err != nil:
@@ -197,7 +202,7 @@ func (d *decoder) fail(what string) {
 	d.data = nil
 }
 
-func (d *decoder) execution(before []*execution, process *bpmn.Process) *execution {
+func (d *decoder) execution(before []*execution, nodes func(id string) *bpmn.Node) *execution {
 	x := &execution{inst: d.inst}
 	switch parent := d.number(); {
 	case parent > len(before), (parent == 0) != (len(before) == 0):
@@ -210,7 +215,7 @@ func (d *decoder) execution(before []*execution, process *bpmn.Process) *executi
 	x.id = executionID(d.inst.ID, x.number)
 	x.setFlags(d.number())
 	if id := d.text(); id != "" {
-		if x.node = process.Nodes[id]; x.node == nil {
+		if x.node = nodes(id); x.node == nil {
 			d.fail(fmt.Sprintf("it stands at %q, which the definition does not have", id))
 		}
 	} else if len(before) > 0 {

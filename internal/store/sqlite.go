@@ -80,14 +80,15 @@ func private(path string) error {
 }
 
 // dataSource names the file and its settings, which each connection needs.
-// busy_timeout is first, so that the others wait for a lock instead of failing.
+// busy_timeout is first, so that the others wait for a lock instead of failing. LIKE minds
+// case, as on PostgreSQL.
 func dataSource(path string) (string, error) {
 	absolute, err := filepath.Abs(path)
 	if err != nil {
 		return "", fmt.Errorf("opening store: %w", err)
 	}
 	return (&url.URL{Scheme: "file", Path: absolute}).String() +
-		"?_pragma=busy_timeout(5000)&_pragma=journal_mode(WAL)&_pragma=foreign_keys(1)&_pragma=synchronous(FULL)", nil
+		"?_pragma=busy_timeout(5000)&_pragma=journal_mode(WAL)&_pragma=foreign_keys(1)&_pragma=synchronous(FULL)&_pragma=case_sensitive_like(1)", nil
 }
 
 // openWriter opens the one connection that writes.
