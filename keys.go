@@ -64,6 +64,8 @@ var keys = []key{
 	{name: "sluice.process.max-variable-bytes", set: whole(func(c *Config) *int { return &c.Process.MaxVariable })},
 	{name: "sluice.process.max-content-bytes", set: whole(func(c *Config) *int { return &c.Process.MaxContent })},
 	{name: "sluice.api-explorer", set: flag(func(c *Config) *bool { return &c.APIExplorer })},
+	{name: "sluice.process.max-loose-contents", set: whole(func(c *Config) *int { return &c.Process.MaxLooseContents })},
+	{name: "sluice.process.max-loose-bytes", set: whole(func(c *Config) *int { return &c.Process.MaxLooseBytes })},
 	{name: "sluice.process.content-folder", set: text(func(c *Config) *string { return &c.Process.ContentFolder })},
 	{name: "sluice.process.max-deployment-bytes", set: whole(func(c *Config) *int { return &c.Process.MaxDeployment })},
 	{name: "sluice.mail.host", set: text(func(c *Config) *string { return &c.Mail.Host })},

@@ -41,6 +41,11 @@ type ProcessConfig struct {
 	// uploaded content, of one deployment's file. sluice.process.max-variable-bytes,
 	// .max-content-bytes, .max-deployment-bytes. Default 8, 100 and 64 MiB.
 	MaxVariable, MaxContent, MaxDeployment int
+	// MaxLooseContents and MaxLooseBytes bound the uploads of one user that no task, process
+	// or form has taken yet: their number and their bytes together. A week after it came such
+	// an upload is taken away. sluice.process.max-loose-contents, .max-loose-bytes. Default
+	// 200 and 1 GiB.
+	MaxLooseContents, MaxLooseBytes int
 	// ContentFolder is the folder in which the bytes of uploaded contents are kept; all
 	// servers on a database need the same one. Empty means the database. What was kept before
 	// it was set stays where it is. sluice.process.content-folder. Default none.
@@ -49,7 +54,7 @@ type ProcessConfig struct {
 
 func defaultProcess() ProcessConfig {
 	return ProcessConfig{History: "audit", Workers: 4, Poll: 5 * time.Second, Lease: 5 * time.Minute, Retries: 3, RetryWait: 10 * time.Second, MaxSteps: 100_000,
-		MaxVariable: 8 << 20, MaxContent: 100 << 20, MaxDeployment: 64 << 20}
+		MaxVariable: 8 << 20, MaxContent: 100 << 20, MaxDeployment: 64 << 20, MaxLooseContents: 200, MaxLooseBytes: 1 << 30}
 }
 
 func (c Config) validateProcess(p *problems) {
@@ -64,6 +69,8 @@ func (c Config) validateProcess(p *problems) {
 	const gib = 1 << 30
 	p.add(c2.MaxVariable < 1024 || c2.MaxVariable > gib, "sluice.process.max-variable-bytes", "%d is not from 1024 to %d", c2.MaxVariable, gib)
 	p.add(c2.MaxContent < 1024 || c2.MaxContent > 100*gib, "sluice.process.max-content-bytes", "%d is not from 1024 to %d", c2.MaxContent, 100*gib)
+	p.add(c2.MaxLooseContents < 1 || c2.MaxLooseContents > 1_000_000, "sluice.process.max-loose-contents", "%d is not from 1 to 1000000", c2.MaxLooseContents)
+	p.add(c2.MaxLooseBytes < 1024 || c2.MaxLooseBytes > 1024*gib, "sluice.process.max-loose-bytes", "%d is not from 1024 to %d", c2.MaxLooseBytes, 1024*gib)
 	p.add(c2.MaxDeployment < 1024 || c2.MaxDeployment > gib, "sluice.process.max-deployment-bytes", "%d is not from 1024 to %d", c2.MaxDeployment, gib)
 }
 
@@ -110,7 +117,8 @@ func (s *Server) openEngine() (err error) {
 		return err
 	}
 	s.engine, err = engine.New(s.db, engine.Config{
-		History: p.History, Delegates: delegates, Beans: beans, MaxSteps: p.MaxSteps, MaxValue: p.MaxVariable, MaxContent: int64(p.MaxContent), ContentFolder: p.ContentFolder, Retries: p.Retries, RetryWait: p.RetryWait,
+		History: p.History, Delegates: delegates, Beans: beans, MaxSteps: p.MaxSteps, MaxValue: p.MaxVariable, MaxContent: int64(p.MaxContent),
+		MaxLoose: int64(p.MaxLooseContents), MaxLooseBytes: int64(p.MaxLooseBytes), ContentFolder: p.ContentFolder, Retries: p.Retries, RetryWait: p.RetryWait,
 		Lease: p.Lease, Workers: p.Workers, Poll: p.Poll, Now: s.now, Log: s.log, UserByEmail: s.userByEmail, GroupByName: s.groupByName,
 	})
 	return err

@@ -191,7 +191,7 @@ func (a *API) linkContent(v *visit) (any, error) {
 	c.Source, c.SourceID = value(body.Source), value(body.SourceID)
 	made, err := a.cfg.Engine.AddAttachment(v.Context(), v.actor, c, nil)
 	if err != nil {
-		return nil, err
+		return nil, a.overQuota(err)
 	}
 	return a.showContent(v, made)
 }
@@ -240,8 +240,12 @@ func (a *API) overQuota(err error) error {
 	if errors.As(err, &large) {
 		err = fault.New(fault.TooLarge, "The content is larger than %d bytes.", limit)
 	}
-	if !fault.Is(err, fault.TooLarge) {
+	var over *engine.OverQuota
+	switch {
+	case !fault.Is(err, fault.TooLarge):
 		return err
+	case errors.As(err, &over):
+		limit = over.Quota
 	}
 	return &detailed{err, map[string]any{"quota": limit}}
 }

@@ -61,7 +61,7 @@ func (a *Attachment) fields() []any {
 
 // AddAttachment keeps a content that is read from r, piece by piece, or where one is when r
 // is nil: its URL, or its Source and SourceID. Everything but ID, Size, UserID and At is read
-// from a. Until the last byte is kept nobody sees it. Errors: TooLarge.
+// from a. Until the last byte is kept nobody sees it. Errors: TooLarge, as an OverQuota.
 func (e *Engine) AddAttachment(ctx context.Context, actor Actor, a Attachment, r io.Reader) (*Attachment, error) {
 	if err := a.check(r); err != nil {
 		return nil, err
@@ -77,9 +77,15 @@ func (e *Engine) AddAttachment(ctx context.Context, actor Actor, a Attachment, r
 	if r != nil {
 		a.file = e.contents.Place()
 	}
+	var left int64
 	err := e.db.Write(ctx, func(tx *store.Tx) (err error) {
 		if a.ID, err = tx.Next(ctx, "content"); err != nil {
 			return err
+		}
+		if a.loose() {
+			if left, err = e.claimLoose(ctx, tx, a.UserID); err != nil {
+				return err
+			}
 		}
 		_, err = tx.Exec(ctx, `INSERT INTO attachments (`+attachmentColumns+`) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)`,
 			a.ID, a.TaskID, a.InstanceID, a.Name, a.Description, a.MediaType, a.URL, a.Field, a.FieldName, a.Related, a.Source, a.SourceID, a.Link,
@@ -89,7 +95,7 @@ func (e *Engine) AddAttachment(ctx context.Context, actor Actor, a Attachment, r
 	if err != nil {
 		return nil, err
 	}
-	if err := e.fill(ctx, &a, r); err != nil {
+	if err := e.fill(ctx, &a, r, left); err != nil {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 		defer cancel()
 		_, undo := e.dropAttachments(ctx, `id = $1`, a.ID)
@@ -157,19 +163,23 @@ func fileName(name string) string {
 	return name
 }
 
-// fill keeps the bytes, then makes the attachment visible.
-func (e *Engine) fill(ctx context.Context, a *Attachment, r io.Reader) error {
+// fill keeps the bytes, then makes the attachment visible. Of a content that belongs to
+// nothing yet, left is for how many bytes there is room.
+func (e *Engine) fill(ctx context.Context, a *Attachment, r io.Reader, left int64) error {
 	a.Size = 0
 	if r != nil {
-		size, err := e.contents.Put(ctx, a.ID, a.file, r, e.cfg.MaxContent, func(head []byte) { a.MediaType = mediaType(a.MediaType, a.Name, head) })
+		limit, over := e.limitOf(a, left)
+		size, err := e.contents.Put(ctx, a.ID, a.file, r, limit, func(head []byte) { a.MediaType = mediaType(a.MediaType, a.Name, head) })
+		if fault.Is(err, fault.TooLarge) {
+			return over
+		}
 		if err != nil {
 			return err
 		}
 		a.Size = size
 	}
 	a.MediaType = or(a.MediaType, "application/octet-stream")
-	_, err := e.db.Exec(ctx, `UPDATE attachments SET size = $1, media_type = $2 WHERE id = $3`, a.Size, a.MediaType, a.ID)
-	return err
+	return e.show(ctx, a)
 }
 
 // MaxContent is the most bytes of one content.

@@ -39,6 +39,9 @@ type Config struct {
 	MaxState int
 	// MaxContent bounds the bytes of one uploaded content; 0 means 100 MiB.
 	MaxContent int64
+	// MaxLoose and MaxLooseBytes bound the contents of one user that belong to nothing yet:
+	// how many they are and their bytes together; 0 means 200 and 1 GiB.
+	MaxLoose, MaxLooseBytes int64
 	// ContentFolder is where the bytes of contents are kept; empty means the database.
 	ContentFolder string
 	// MaxDepth bounds how many instances may call one another; 0 means 100.
@@ -117,7 +120,7 @@ func (c Config) check() error {
 	if c.History != "" && !slices.Contains(historyLevels, c.History) {
 		wrong = append(wrong, fmt.Errorf("history level %q is not one of %v", c.History, historyLevels))
 	}
-	for name, n := range map[string]int64{"steps": int64(c.MaxSteps), "value": int64(c.MaxValue), "state": int64(c.MaxState), "content": c.MaxContent, "depth": int64(c.MaxDepth), "retries": int64(c.Retries),
+	for name, n := range map[string]int64{"steps": int64(c.MaxSteps), "value": int64(c.MaxValue), "state": int64(c.MaxState), "content": c.MaxContent, "loose contents": c.MaxLoose, "loose bytes": c.MaxLooseBytes, "depth": int64(c.MaxDepth), "retries": int64(c.Retries),
 		"retry wait": int64(c.RetryWait), "lease": int64(c.Lease), "workers": int64(c.Workers), "poll": int64(c.Poll)} {
 		if n < 0 {
 			wrong = append(wrong, fmt.Errorf("%s is negative", name))
@@ -137,6 +140,7 @@ func (c Config) withDefaults() Config {
 	c.MaxValue = or(c.MaxValue, 8<<20)
 	c.MaxState = or(c.MaxState, 8<<20)
 	c.MaxContent = or(c.MaxContent, 100<<20)
+	c.MaxLoose, c.MaxLooseBytes = or(c.MaxLoose, 200), or(c.MaxLooseBytes, 1<<30)
 	c.MaxDepth = or(c.MaxDepth, 100)
 	c.Retries = or(c.Retries, 3)
 	c.RetryWait = or(c.RetryWait, 10*time.Second)
