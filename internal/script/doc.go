@@ -8,7 +8,7 @@
 // which it may change; a change gets back only when the script sets a variable to
 // the copy.
 //
-// Time and depth are limited, sizes where the interpreters allow it: a script that
-// doubles a text for as long as it may can still take much memory. Deploying
-// scripts is for people who are trusted with the server's memory.
+// Time, depth and sizes are limited, and so is the memory that is kept while a script
+// runs; Go counts that for the whole process, so that a limit of it may also end a
+// script that runs beside another. Each run of JavaScript has a machine of its own.
 package script

@@ -4,22 +4,23 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"math"
 	"reflect"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/dlclark/regexp2/v2"
 	"github.com/dop251/goja"
+	"github.com/dop251/goja/file"
 	"github.com/dop251/goja/parser"
 )
 
-const (
-	scriptName = "script"
-	maxLength  = 10_000_000 // of texts and arrays that one call of a built-in makes
-)
+const scriptName = "script"
 
 func init() {
 	// Regular expressions that need to go back (look-around, references) cannot be
@@ -27,7 +28,10 @@ func init() {
 	regexp2.DefaultMatchTimeout = time.Second
 }
 
-type javaScript struct{ program *goja.Program }
+type javaScript struct {
+	program *goja.Program
+	names   []string // of what the script may have put into the global object; nil: of anything
+}
 
 func compileJavaScript(source string) (b body, err error) {
 	defer func() {
@@ -35,15 +39,32 @@ func compileJavaScript(source string) (b body, err error) {
 			b, err = nil, &Problem{Message: fmt.Sprintf("the script cannot be read: %v", x)}
 		}
 	}()
+	if nesting(source, "([{", ")]}") > maxTree || strings.Count(source, "=>") > maxTree {
+		return nil, &Problem{Message: fmt.Sprintf("the script lies more than %d deep in itself, or has more arrows", maxTree)}
+	}
 	tree, err := goja.Parse(scriptName, source, parser.WithDisableSourceMaps)
 	if err != nil {
 		return nil, syntaxProblem(source, err)
+	}
+	var refused *Problem
+	woven := weave(tree, func(at file.Idx, message string) {
+		if refused == nil {
+			place := tree.File.Position(int(at) - 1)
+			refused = &Problem{Line: place.Line, Column: place.Column, Message: message}
+		}
+	})
+	if refused != nil {
+		return nil, refused
 	}
 	program, err := goja.CompileAST(tree, false)
 	if err != nil {
 		return nil, syntaxProblem(source, err)
 	}
-	return javaScript{program}, nil
+	j := javaScript{program: program}
+	if !woven.global && !woven.names["globalThis"] {
+		j.names = slices.Sorted(maps.Keys(woven.names))
+	}
+	return j, nil
 }
 
 var place = regexp.MustCompile(`^(?:SyntaxError: |ReferenceError: )?(?:\(anonymous\)|script): Line (\d+):(\d+) (.*?)(?: \(and \d+ more errors\))?$`)
@@ -76,29 +97,25 @@ type host struct {
 	values  map[*goja.Object]any // what objects of ours stand for
 	objects map[any]*goja.Object // the object of a list, a map, a class
 	causes  map[*goja.Object]error
-	handed  int // how many values were turned into ours
+	handed  int                   // how many values were turned into ours
+	deep    int                   // how many built-ins lie in one another
+	joining map[*goja.Object]bool // the lists that are being joined
+	names   map[string]goja.Value // what was made of nashorn, and what was imported
 
-	plain, lists, maps *goja.Object // prototypes
+	arrays, plain, lists, maps *goja.Object // prototypes
 }
 
 func (j javaScript) run(r *run) (any, error) {
-	h := &host{run: r, rt: goja.New(), values: map[*goja.Object]any{}, objects: map[any]*goja.Object{}, causes: map[*goja.Object]error{}}
-	h.rt.SetMaxCallStackSize(r.limits.CallStack)
-	h.rt.SetTimeSource(r.limits.Now)
-	h.prepare()
+	h := newHost(r)
 	stop := context.AfterFunc(r.ctx, func() { h.rt.Interrupt(r.over()) })
 	defer stop()
-	before := map[string]bool{}
-	for _, name := range h.rt.GlobalObject().Keys() {
-		before[name] = true
-	}
 	value, err := h.rt.RunProgram(j.program)
 	var result any
 	if err == nil {
 		// Reading what was made may run more of the script, under the same limits.
 		read, _ := goja.AssertFunction(h.rt.ToValue(func(goja.FunctionCall) goja.Value {
 			result = h.leaving(value)
-			h.collect(before)
+			h.collect(j.names)
 			return nil
 		}))
 		_, err = read(nil)
@@ -109,6 +126,28 @@ func (j javaScript) run(r *run) (any, error) {
 	return leave(result)
 }
 
+// newHost makes a machine that no script has seen. It is not used again: whatever a
+// script does to globals and prototypes ends with it.
+func newHost(r *run) *host {
+	h := &host{
+		run: r, rt: goja.New(), values: map[*goja.Object]any{}, objects: map[any]*goja.Object{}, causes: map[*goja.Object]error{},
+		joining: map[*goja.Object]bool{}, names: map[string]goja.Value{},
+	}
+	h.rt.SetMaxCallStackSize(r.limits.CallStack)
+	h.rt.SetTimeSource(r.limits.Now)
+	h.prepare()
+	return h
+}
+
+// standard are the names that the global object of a machine has by itself.
+var standard = sync.OnceValue(func() map[string]bool {
+	names := map[string]bool{textGuard: true, fewGuard: true, listGuard: true}
+	for _, name := range goja.New().GlobalObject().GetOwnPropertyNames() {
+		names[name] = true
+	}
+	return names
+})
+
 // leaving is the script's value; what can be no value of ours is none.
 func (h *host) leaving(v goja.Value) any {
 	if _, ok := goja.AssertFunction(v); ok {
@@ -118,14 +157,22 @@ func (h *host) leaving(v goja.Value) any {
 }
 
 // collect notes what the script has put into the global object.
-func (h *host) collect(before map[string]bool) {
+func (h *host) collect(names []string) {
 	global := h.rt.GlobalObject()
-	for _, name := range global.Keys() {
-		v := global.Get(name)
-		if _, ok := goja.AssertFunction(v); before[name] || ok {
+	if names == nil {
+		names = global.GetOwnPropertyNames()
+	}
+	outside := global.Prototype()
+	for _, name := range names {
+		if standard()[name] {
 			continue
 		}
-		h.assign(name, h.from(v, 0))
+		_ = global.SetPrototype(nil) // what the script was given is not what it has put there
+		v := global.Get(name)
+		_ = global.SetPrototype(outside)
+		if _, ok := goja.AssertFunction(v); v != nil && !ok {
+			h.assign(name, h.from(v, 0))
+		}
 	}
 }
 
@@ -207,11 +254,15 @@ func (h *host) throw(err error) {
 
 // to turns a value of ours into one of JavaScript's.
 func (h *host) to(v any) goja.Value {
-	switch v := enter(v).(type) {
+	v = enter(v)
+	switch v := v.(type) {
 	case nil:
 		return goja.Null()
 	case bool, int32, int64, float64, string:
 		return h.rt.ToValue(v)
+	}
+	h.prototypes()
+	switch v := v.(type) {
 	case *list:
 		return h.object(v, func() *goja.Object { return h.rt.NewDynamicArray(arrayOf{h, v}) }, h.lists)
 	case *dict:

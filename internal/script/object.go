@@ -139,6 +139,9 @@ type scope struct{ h *host }
 
 // Get implements goja.DynamicObject.
 func (s scope) Get(name string) goja.Value {
+	if v, ok := s.h.given(name); ok {
+		return v
+	}
 	if v, ok := s.h.lookup(name); ok {
 		return s.h.to(v)
 	}
@@ -149,7 +152,13 @@ func (s scope) Get(name string) goja.Value {
 func (scope) Set(string, goja.Value) bool { return false }
 
 // Has implements goja.DynamicObject.
-func (s scope) Has(name string) bool { _, ok := s.h.lookup(name); return ok }
+func (s scope) Has(name string) bool {
+	if s.h.names[name] != nil || nashorn[name] != nil {
+		return true
+	}
+	_, ok := s.h.lookup(name)
+	return ok
+}
 
 // Delete implements goja.DynamicObject.
 func (scope) Delete(string) bool { return false }
@@ -212,21 +221,49 @@ func (h *host) classObject(c *class) *goja.Object {
 // prepare takes away what scripts do not need and gives what Nashorn has.
 func (h *host) prepare() {
 	h.restrict()
-	h.prototypes()
-	global := h.rt.GlobalObject()
-	set := func(name string, v any) {
-		_ = global.DefineDataProperty(name, h.rt.ToValue(v), goja.FLAG_TRUE, goja.FLAG_TRUE, goja.FLAG_FALSE)
+	_ = h.rt.GlobalObject().SetPrototype(h.rt.NewDynamicObject(scope{h}))
+}
+
+// nashorn makes what Nashorn gives a script by name, when a script first asks for it.
+var nashorn map[string]func(h *host) any
+
+func init() {
+	nashorn = map[string]func(h *host) any{
+		"java":        func(h *host) any { return h.rt.NewDynamicObject(pack{h, "java."}) },
+		"javax":       func(h *host) any { return h.rt.NewDynamicObject(pack{h, "javax."}) },
+		"org":         func(h *host) any { return h.rt.NewDynamicObject(pack{h, "org."}) },
+		"com":         func(h *host) any { return h.rt.NewDynamicObject(pack{h, "com."}) },
+		"Packages":    func(h *host) any { return h.rt.NewDynamicObject(pack{h, ""}) },
+		"print":       func(h *host) any { return h.printer() },
+		"println":     func(h *host) any { return h.printer() },
+		"out":         (*host).out,
+		"Java":        (*host).java,
+		"importClass": func(h *host) any { return h.importClass },
+		"load":        func(h *host) any { return h.load },
 	}
-	for _, name := range []string{"java", "javax", "org", "com"} {
-		set(name, h.rt.NewDynamicObject(pack{h, name + "."}))
+}
+
+// given returns what Nashorn has by a name, or what was imported by it.
+func (h *host) given(name string) (goja.Value, bool) {
+	if v := h.names[name]; v != nil {
+		return v, true
 	}
-	set("Packages", h.rt.NewDynamicObject(pack{h, ""}))
-	set("print", h.printer())
-	set("println", h.printer())
+	create := nashorn[name]
+	if create == nil {
+		return nil, false
+	}
+	h.names[name] = h.rt.ToValue(create(h))
+	return h.names[name], true
+}
+
+func (h *host) out() any {
 	out := h.rt.NewObject()
 	_ = out.Set("print", h.printer())
 	_ = out.Set("println", h.printer())
-	set("out", out)
+	return out
+}
+
+func (h *host) java() any {
 	java := h.rt.NewObject()
 	_ = java.Set("type", func(call goja.FunctionCall) goja.Value {
 		name := call.Argument(0).String()
@@ -238,24 +275,24 @@ func (h *host) prepare() {
 	})
 	_ = java.Set("from", func(call goja.FunctionCall) goja.Value { return h.array(call.Argument(0)) })
 	_ = java.Set("to", func(call goja.FunctionCall) goja.Value { return h.to(h.from(call.Argument(0), 0)) })
-	set("Java", java)
-	set("importClass", func(call goja.FunctionCall) goja.Value {
-		for _, arg := range call.Arguments {
-			o, _ := arg.(*goja.Object)
-			if c, ok := h.values[o].(*class); ok {
-				set(c.short(), arg)
-			}
+	return java
+}
+
+func (h *host) importClass(call goja.FunctionCall) goja.Value {
+	for _, arg := range call.Arguments {
+		o, _ := arg.(*goja.Object)
+		if c, ok := h.values[o].(*class); ok {
+			h.names[c.short()] = arg
 		}
-		return goja.Undefined()
-	})
-	set("load", func(call goja.FunctionCall) goja.Value {
-		if call.Argument(0).String() != "nashorn:mozilla_compat.js" {
-			h.throw(errors.New("scripts load nothing"))
-		}
-		return goja.Undefined()
-	})
-	names := h.rt.NewDynamicObject(scope{h})
-	_ = global.SetPrototype(names)
+	}
+	return goja.Undefined()
+}
+
+func (h *host) load(call goja.FunctionCall) goja.Value {
+	if call.Argument(0).String() != "nashorn:mozilla_compat.js" {
+		h.throw(errors.New("scripts load nothing"))
+	}
+	return goja.Undefined()
 }
 
 // array copies a list into an array of JavaScript's own.
@@ -278,75 +315,13 @@ func (h *host) printer() func(goja.FunctionCall) goja.Value {
 			if i > 0 {
 				line += " "
 			}
-			line += arg.String()
+			if line += arg.String(); len(line) > maxPrinted {
+				break
+			}
 		}
 		h.print(line)
 		return goja.Undefined()
 	}
-}
-
-// restrict removes what makes code out of texts, what reserves memory at once, and
-// bounds what builds long texts.
-func (h *host) restrict() {
-	global := h.rt.GlobalObject()
-	for _, name := range []string{
-		"eval", "Function", "Proxy", "Reflect", "ArrayBuffer", "SharedArrayBuffer", "DataView", "Int8Array", "Uint8Array", "Uint8ClampedArray", "Int16Array",
-		"Uint16Array", "Int32Array", "Uint32Array", "Float32Array", "Float64Array", "BigInt64Array", "BigUint64Array", "BigInt", "WeakRef", "FinalizationRegistry", "Promise",
-	} {
-		_ = global.Delete(name)
-	}
-	if _, err := h.rt.RunProgram(withoutConstructors); err != nil {
-		panic(err)
-	}
-	texts := global.Get("String").(*goja.Object).Get("prototype").(*goja.Object)
-	h.bound(texts, "repeat", func(call goja.FunctionCall) float64 {
-		return float64(len(call.This.String())) * call.Argument(0).ToFloat()
-	})
-	for _, name := range []string{"padStart", "padEnd"} {
-		h.bound(texts, name, func(call goja.FunctionCall) float64 { return call.Argument(0).ToFloat() })
-	}
-	array := global.Get("Array").(*goja.Object)
-	arrays := array.Get("prototype").(*goja.Object)
-	for _, name := range arrays.GetOwnPropertyNames() {
-		if name != "constructor" && name != "length" && name != "push" && name != "pop" {
-			h.bound(arrays, name, func(call goja.FunctionCall) float64 { return length(call.This) })
-		}
-	}
-	h.bound(array, "from", func(call goja.FunctionCall) float64 { return length(call.Argument(0)) })
-	functions := global.Get("Object").(*goja.Object).Get("prototype").(*goja.Object).Get("toString").(*goja.Object).Prototype()
-	h.bound(functions, "apply", func(call goja.FunctionCall) float64 { return length(call.Argument(1)) })
-}
-
-// length is the property length of an object, 0 for what has none.
-func length(v goja.Value) float64 {
-	if o, ok := v.(*goja.Object); ok && o.Get("length") != nil {
-		return o.Get("length").ToFloat()
-	}
-	return 0
-}
-
-// withoutConstructors takes away the way from any function to Function.
-var withoutConstructors = goja.MustCompile("prepare", `
-	for (const f of [function () {}, function* () {}, async function () {}, () => {}])
-		delete Object.getPrototypeOf(f).constructor;
-`, true)
-
-// bound keeps a built-in method from making something too large.
-func (h *host) bound(prototype *goja.Object, name string, size func(goja.FunctionCall) float64) {
-	original, ok := goja.AssertFunction(prototype.Get(name))
-	if !ok {
-		return
-	}
-	hidden(prototype, name, h.rt.ToValue(func(call goja.FunctionCall) goja.Value {
-		if n := size(call); n > maxLength {
-			h.throw(tooMuch("%s would make more than %d characters or items", name, maxLength))
-		}
-		v, err := original(call.This, call.Arguments...)
-		if err != nil {
-			panic(err)
-		}
-		return v
-	}))
 }
 
 // listMethods and mapMethods are those of Java that JavaScript finds on lists and
@@ -360,10 +335,13 @@ var (
 	}
 )
 
-// prototypes makes what objects, lists and maps inherit.
+// prototypes makes what objects, lists and maps inherit, once.
 func (h *host) prototypes() {
+	if h.plain != nil {
+		return
+	}
 	h.plain, h.maps = h.rt.NewObject(), h.rt.NewObject()
-	h.lists = h.rt.CreateObject(h.rt.GlobalObject().Get("Array").(*goja.Object).Get("prototype").(*goja.Object))
+	h.lists = h.rt.CreateObject(h.arrays)
 	for _, name := range listMethods {
 		hidden(h.lists, name, h.method(name))
 	}

@@ -2,17 +2,21 @@ package script
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/sluicehq/sluice/internal/juel"
 )
 
-// maxSource bounds the bytes of a script.
-const maxSource = 256 << 10
+const (
+	maxSource  = 256 << 10 // bytes of a script
+	maxPrinted = 4096      // bytes of what is printed at a time
+)
 
 // What Limits mean when they are zero.
 const (
@@ -71,6 +75,7 @@ type Bindings interface {
 type Limits struct {
 	Time      time.Duration    // how long it may take; 0: five seconds
 	CallStack int              // how many calls may lie in one another; 0: 500
+	Memory    int64            // by how many bytes the process may grow meanwhile; 0: 256 MB
 	Now       func() time.Time // what new Date() is; nil: time.Now
 	Print     func(string)     // what print and println write, at most 4096 bytes a time; nil: nowhere
 }
@@ -105,11 +110,47 @@ func Compile(language, source string) (*Program, error) {
 	if len(source) > maxSource {
 		return nil, &Problem{Message: fmt.Sprintf("the script has %d bytes, %d are allowed", len(source), maxSource)}
 	}
+	key := sha256.Sum256([]byte(language + "\x00" + source))
+	if p := compiled.get(key); p != nil {
+		return p, nil
+	}
 	b, err := compile(source)
 	if err != nil {
 		return nil, err
 	}
-	return &Program{body: b}, nil
+	p := &Program{body: b}
+	compiled.put(key, p)
+	return p, nil
+}
+
+// maxCompiled bounds how many programs are kept.
+const maxCompiled = 500
+
+// cache are programs by their language and source. Programs do not change, so that
+// whoever has the same script may run the same program.
+type cache struct {
+	mu       sync.Mutex
+	programs map[[sha256.Size]byte]*Program
+}
+
+var compiled = &cache{programs: map[[sha256.Size]byte]*Program{}}
+
+func (c *cache) get(key [sha256.Size]byte) *Program {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.programs[key]
+}
+
+func (c *cache) put(key [sha256.Size]byte, p *Program) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for other := range c.programs { // any one makes room
+		if len(c.programs) < maxCompiled {
+			break
+		}
+		delete(c.programs, other)
+	}
+	c.programs[key] = p
 }
 
 // Run runs the program and returns the value of its last expression. The error is a
@@ -122,11 +163,18 @@ func (p *Program) Run(ctx context.Context, b Bindings, limits Limits) (result an
 	if limits.CallStack <= 0 {
 		limits.CallStack = defaultCallStack
 	}
+	if limits.Memory <= 0 {
+		limits.Memory = defaultMemory
+	}
 	if limits.Now == nil {
 		limits.Now = time.Now
 	}
+	ctx, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
 	ctx, cancel := context.WithTimeoutCause(ctx, limits.Time, fmt.Errorf("it took longer than %s: %w", limits.Time, ErrLimit))
 	defer cancel()
+	watch := time.AfterFunc(watchEvery, func() { watchMemory(ctx, limits.Memory, stop) })
+	defer watch.Stop()
 	defer func() {
 		if x := recover(); x != nil { // a script does not take the server down
 			result, err = nil, &Problem{Message: fmt.Sprintf("the interpreter broke down: %v", x)}
@@ -202,9 +250,8 @@ func (r *run) store() error {
 
 // print writes a text for whoever reads along.
 func (r *run) print(text string) {
-	const most = 4096
 	if r.limits.Print != nil {
-		r.limits.Print(strings.ToValidUTF8(text[:min(len(text), most)], ""))
+		r.limits.Print(strings.ToValidUTF8(text[:min(len(text), maxPrinted)], ""))
 	}
 }
 
