@@ -13,6 +13,7 @@ import (
 	"github.com/sluicehq/sluice/internal/app"
 	"github.com/sluicehq/sluice/internal/audit"
 	"github.com/sluicehq/sluice/internal/engine"
+	"github.com/sluicehq/sluice/internal/store"
 )
 
 // ProcessConfig is how processes are run; docs/process.md tells what they can do.
@@ -120,8 +121,38 @@ func (s *Server) openEngine() (err error) {
 		History: p.History, Delegates: delegates, Beans: beans, MaxSteps: p.MaxSteps, MaxValue: p.MaxVariable, MaxContent: int64(p.MaxContent),
 		MaxLoose: int64(p.MaxLooseContents), MaxLooseBytes: int64(p.MaxLooseBytes), ContentFolder: p.ContentFolder, Retries: p.Retries, RetryWait: p.RetryWait,
 		Lease: p.Lease, Workers: p.Workers, Poll: p.Poll, Now: s.now, Log: s.log, UserByEmail: s.userByEmail, GroupByName: s.groupByName,
+		Record: s.recordDeployment, Refused: s.refusedDeployment,
 	})
 	return err
+}
+
+// recordDeployment writes the audit line of what was deployed or deleted.
+func (s *Server) recordDeployment(ctx context.Context, tx *store.Tx, r engine.Record) error {
+	return s.audit.Write(ctx, tx, deploymentEvent(r))
+}
+
+// refusedDeployment writes the audit line of what was refused of that.
+func (s *Server) refusedDeployment(ctx context.Context, r engine.Record, kind string) {
+	e := deploymentEvent(r)
+	e.Outcome, e.Details["reason"] = audit.Failure, kind
+	s.audit.Try(ctx, e)
+}
+
+func deploymentEvent(r engine.Record) audit.Event {
+	e := audit.Event{Name: r.Event, Details: audit.Details{"name": r.Name}}
+	if r.Deployment != "" {
+		e.Subject = "deployment:" + r.Deployment
+	}
+	if r.TenantID != "" {
+		e.Details["tenant"] = r.TenantID
+	}
+	if r.Processes > 0 {
+		e.Details["processes"], e.Details["definitions"] = r.Processes, r.Definitions
+	}
+	if r.Cascade {
+		e.Details["cascade"] = true
+	}
+	return e
 }
 
 // deploymentLimits bound what is deployed.

@@ -26,6 +26,11 @@ type Deployed struct {
 // Earlier versions of the same key stop starting by timer, message or signal. Errors:
 // Invalid when a file is no process, with all that is wrong; Forbidden for another tenant.
 func (e *Engine) Deploy(ctx context.Context, actor Actor, d Deployment) (*Deployed, error) {
+	done, err := e.deployed(ctx, actor, d)
+	return done, e.refused(ctx, deploymentRecord(DeploymentMade, d, nil), err)
+}
+
+func (e *Engine) deployed(ctx context.Context, actor Actor, d Deployment) (*Deployed, error) {
 	if err := d.check(); err != nil {
 		return nil, err
 	}
@@ -54,7 +59,10 @@ func (e *Engine) Deploy(ctx context.Context, actor Actor, d Deployment) (*Deploy
 		if err := c.introduce(done.Definitions, people); err != nil {
 			return err
 		}
-		return c.decisionTables(&done.Deployment, tables)
+		if err := c.decisionTables(&done.Deployment, tables); err != nil {
+			return err
+		}
+		return c.record(deploymentRecord(DeploymentMade, done.Deployment, done.Definitions))
 	})
 	if err != nil {
 		return nil, err

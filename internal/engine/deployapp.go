@@ -32,6 +32,11 @@ type AppOptions struct {
 // decision tables. Errors: Invalid with everything that is wrong in any file.
 func (e *Engine) DeployApp(ctx context.Context, actor Actor, a *app.App, o AppOptions) (*Deployed, error) {
 	d := Deployment{Name: or(o.Name, a.Name), Category: o.Category, Key: o.Key, TenantID: o.TenantID}
+	done, err := e.deployedApp(ctx, actor, d, a, o)
+	return done, e.refused(ctx, deploymentRecord(DeploymentMade, d, nil), err)
+}
+
+func (e *Engine) deployedApp(ctx context.Context, actor Actor, d Deployment, a *app.App, o AppOptions) (*Deployed, error) {
 	for _, f := range a.Files() {
 		d.Resources = append(d.Resources, Resource(f))
 	}
@@ -80,6 +85,9 @@ func (c *command) deployApp(d Deployment, a *app.App, files []parsed, tables []d
 			return nil, err
 		}
 		if err := c.decisionTables(&done.Deployment, tables); err != nil {
+			return nil, err
+		}
+		if err := c.record(deploymentRecord(DeploymentMade, done.Deployment, done.Definitions)); err != nil {
 			return nil, err
 		}
 	}

@@ -61,6 +61,10 @@ type Config struct {
 	Poll time.Duration
 	// Location is the zone of dates without one; nil means UTC.
 	Location *time.Location
+	// Record writes down what is deployed and what is taken away, and Refused, with the kind
+	// of the error, what was refused of that. nil means that nothing is written.
+	Record  Recorder
+	Refused func(ctx context.Context, r Record, kind string)
 	// Now is the clock; nil means time.Now.
 	Now func() time.Time
 	// Log receives failures of jobs; never a variable's value. nil means

@@ -13,10 +13,12 @@ import (
 // What was the newest version before starts by its timers, messages and signals again.
 // Errors: NotFound; Conflict when there are instances and cascade is false.
 func (e *Engine) DeleteDeployment(ctx context.Context, actor Actor, id string, cascade bool) error {
-	return e.do(ctx, actor, func(c *command) error {
-		var tenant string
-		err := c.tx.QueryRow(ctx, []any{&tenant}, `SELECT tenant_id FROM deployments WHERE id = $1`, id)
-		if errors.Is(err, store.ErrNoRow) || err == nil && !actor.sees(tenant) {
+	var d Deployment
+	err := e.do(ctx, actor, func(c *command) error {
+		d = Deployment{ID: id}
+		err := c.tx.QueryRow(ctx, []any{&d.Name, &d.TenantID}, `SELECT name, tenant_id FROM deployments WHERE id = $1`, id)
+		if errors.Is(err, store.ErrNoRow) || err == nil && !actor.sees(d.TenantID) {
+			d = Deployment{} // not to be known of
 			return fault.New(fault.NotFound, "There is no deployment %q.", shown(id))
 		}
 		if err != nil {
@@ -42,8 +44,11 @@ func (e *Engine) DeleteDeployment(ctx context.Context, actor Actor, id string, c
 				return err
 			}
 		}
-		return nil
+		r := deploymentRecord(DeploymentDeleted, d, definitions)
+		r.Cascade = cascade
+		return c.record(r)
 	})
+	return e.refused(ctx, deploymentRecord(DeploymentDeleted, d, nil), err)
 }
 
 func (c *command) definitionsOf(deployment string) ([]Definition, error) {
