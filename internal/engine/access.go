@@ -122,15 +122,11 @@ func (c *command) permitted(id string, what right) (*task, error) {
 	if c.actor.Admin {
 		return t, nil
 	}
-	links, err := linksOf(c, t)
-	if err != nil {
-		return nil, err
-	}
 	startedBy, may := "", false
 	if t.x != nil {
 		startedBy, may = t.x.inst.StartedBy, initiatorMay(t.x.node)
 	}
-	r := roles(c.actor, &t.Task, links, startedBy, may)
+	r := roles(c.actor, &t.Task, t.links, startedBy, may)
 	switch {
 	case r&allowed[what] != 0:
 		return t, nil
@@ -138,18 +134,6 @@ func (c *command) permitted(id string, what right) (*task, error) {
 		return nil, fault.New(fault.Forbidden, "You may not do that with the task %q.", shown(id))
 	}
 	return nil, fault.New(fault.Forbidden, "The task %q is not yours.", shown(id))
-}
-
-// linksOf returns the links of a task and of its instance.
-func linksOf(c *command, t *task) ([]Link, error) {
-	var links []Link
-	err := c.tx.Query(c.ctx, func(row store.Row) error {
-		var l Link
-		err := row.Scan(l.fields()...)
-		links = append(links, l)
-		return err
-	}, `SELECT `+linkColumns+` FROM links WHERE task_id = $1 AND instance_id = '' AND definition_id = '' OR instance_id = $2 AND instance_id <> '' AND task_id = ''`, t.ID, t.InstanceID)
-	return links, err
 }
 
 // permittedInstance loads an instance, running or ended, that the actor may do something

@@ -28,7 +28,6 @@ type command struct {
 	steps     int
 	rows      writes
 	batch     []store.Statement // of flush; nil before
-	sure      []int             // those of batch that must change exactly one row
 	stuck     *incident         // the last activity that could not be run
 }
 
@@ -73,7 +72,7 @@ func (e *Engine) do(ctx context.Context, actor Actor, fn func(*command) error) e
 			}
 			return c.flush()
 		})
-		if !errors.Is(err, errStale) && !deadlocked(err) {
+		if !errors.Is(err, errStale) && !errors.Is(err, store.ErrMissed) && !deadlocked(err) {
 			return err
 		}
 	}
@@ -180,17 +179,36 @@ func (c *command) instance(id string) (*instance, error) {
 	}
 	inst := &instance{}
 	var state []byte
-	// PostgreSQL lets others wait here rather than fail at the end; SQLite has one writer.
-	query := `SELECT ` + instanceColumns + `, rev, state FROM instances WHERE id = $1`
+	r := c.reading(inst, &state, `$1`, id)
+	if err := c.tx.Query(c.ctx, r.Scan, r.Query, r.Args...); err != nil {
+		return nil, err
+	}
+	if inst.ID == "" {
+		return nil, fault.New(fault.NotFound, "There is no process instance %q.", shown(id))
+	}
+	return c.revived(inst, state)
+}
+
+// reading is the statement that reads an instance with its state and locks it: on
+// PostgreSQL others wait there rather than fail at the end; SQLite has one writer. which is
+// its id, as SQL.
+func (c *command) reading(inst *instance, state *[]byte, which string, args ...any) store.Read {
+	query := `SELECT ` + instanceColumns + `, rev, state FROM instances WHERE id = ` + which
 	if c.e.db.Name() == "postgres" {
 		query += ` FOR UPDATE`
 	}
-	err := c.tx.QueryRow(c.ctx, append(inst.fields(), &inst.rev, &state), query, id)
-	if errors.Is(err, store.ErrNoRow) {
-		return nil, fault.New(fault.NotFound, "There is no process instance %q.", shown(id))
-	}
-	if err != nil {
-		return nil, err
+	return store.Read{Query: query, Args: args, Scan: func(row store.Row) error {
+		return row.Scan(append(inst.fields(), &inst.rev, state)...)
+	}}
+}
+
+// revived gives an instance that was read its definition and its tree. One that the
+// command has read before stays as it is.
+func (c *command) revived(inst *instance, state []byte) (*instance, error) {
+	for _, known := range c.instances {
+		if known.ID == inst.ID {
+			return known, nil
+		}
 	}
 	return inst, c.revive(inst, state)
 }
@@ -226,9 +244,13 @@ func (c *command) running(id string) (*instance, error) {
 	case err != nil:
 		return nil, err
 	case inst.Suspended:
-		return nil, fault.New(fault.Conflict, "The process instance %q is suspended.", shown(id))
+		return nil, suspendedInstance(id)
 	}
 	return inst, nil
+}
+
+func suspendedInstance(id string) error {
+	return fault.New(fault.Conflict, "The process instance %q is suspended.", shown(id))
 }
 
 // find returns an execution of the instance that has not ended.

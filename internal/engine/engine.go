@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/sluicehq/sluice/internal/content"
@@ -57,7 +58,8 @@ type Config struct {
 	Lease time.Duration
 	// Workers is how many jobs Run works on at once; 0 means 4.
 	Workers int
-	// Poll is how often Run looks for jobs that nobody told it of; 0 means 5 s.
+	// Poll is how often Run looks for jobs that nobody told it of; 0 means 5 s. Processes
+	// on one PostgreSQL tell one another of jobs.
 	Poll time.Duration
 	// Location is the zone of dates without one; nil means UTC.
 	Location *time.Location
@@ -90,6 +92,9 @@ type Engine struct {
 	contents    *content.Store
 	id          string // names this process as the owner of leases
 	wake        chan struct{}
+	tell        chan struct{} // jobs that other processes have not been told of
+	telling     sync.Once     // begins the goroutine that tells
+	resting     atomic.Int64  // until when Run rests, in milliseconds; 0: it does not
 	quit        context.CancelFunc
 	ended       context.Context
 	running     sync.WaitGroup
@@ -107,7 +112,7 @@ func New(db *store.DB, cfg Config) (*Engine, error) {
 	}
 	ended, quit := context.WithCancel(context.Background())
 	return &Engine{contents: contents, forms: newShelf[DeployedForm](), submissions: reserve{name: "submitted_form"},
-		cfg: cfg, db: db, id: newID(), wake: make(chan struct{}, 1), ended: ended, quit: quit,
+		cfg: cfg, db: db, id: newID(), wake: make(chan struct{}, 1), tell: make(chan struct{}, 1), ended: ended, quit: quit,
 		definitions: newShelf[definition](), tables: newShelf[dmn.Table]()}, nil
 }
 

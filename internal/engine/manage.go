@@ -88,7 +88,7 @@ func (e *Engine) MoveJob(ctx context.Context, actor Actor, id string) error {
 	err := e.changeJob(ctx, actor, id, `UPDATE jobs SET queue = 'ready', retries = $1, due_at = $2, rev = rev + 1 WHERE id = $3 AND lease_until < $2 AND queue <> 'suspended'`,
 		e.cfg.Retries, e.now().UnixMilli(), id)
 	if err == nil {
-		e.nudge()
+		e.news()
 	}
 	return err
 }

@@ -2,7 +2,6 @@ package engine
 
 import (
 	"context"
-	"errors"
 	"slices"
 	"unicode/utf8"
 
@@ -22,6 +21,7 @@ type task struct {
 	fresh   bool
 	changed bool
 	x       *execution // nil for a task of its own
+	links   []Link     // its own and its instance's, as they were read
 }
 
 // keeps reports whether the task's row stays when it has ended.
@@ -193,24 +193,22 @@ func (c *command) task(id string) (*task, error) {
 			return t, nil
 		}
 	}
-	t := &task{}
-	err := c.tx.QueryRow(c.ctx, append(t.fields(), &t.rev), `SELECT `+taskColumns+`, rev FROM tasks WHERE id = $1`, id)
-	if errors.Is(err, store.ErrNoRow) || err == nil && !t.EndedAt.IsZero() {
-		return nil, fault.New(fault.NotFound, "There is no open task %q.", shown(id))
-	}
+	t, inst, err := c.readTask(id)
 	if err != nil {
 		return nil, err
+	}
+	if t.ID == "" || !t.EndedAt.IsZero() {
+		return nil, fault.New(fault.NotFound, "There is no open task %q.", shown(id))
 	}
 	if t.Suspended {
 		return nil, fault.New(fault.Conflict, "The task %q is suspended.", shown(id))
 	}
 	if t.InstanceID != "" {
-		inst, err := c.running(t.InstanceID)
-		if fault.Is(err, fault.NotFound) {
+		if inst == nil || inst.root == nil || inst.root.ended {
 			return nil, errStale // it has ended since the task was read
 		}
-		if err != nil {
-			return nil, err
+		if inst.Suspended {
+			return nil, suspendedInstance(inst.ID)
 		}
 		if t.x = inst.find(t.ExecutionID); t.x == nil || t.x.task != t.ID {
 			return nil, errStale
@@ -218,6 +216,34 @@ func (c *command) task(id string) (*task, error) {
 	}
 	c.tasks = append(c.tasks, t)
 	return t, nil
+}
+
+// readTask reads a task, its instance, which is locked first, and for whoever is no
+// administrator the links that say what he may do; a task without an id was not found.
+func (c *command) readTask(id string) (*task, *instance, error) {
+	const instanceOf = `(SELECT instance_id FROM tasks WHERE id = $1 AND ended_at IS NULL)`
+	t, inst := &task{}, &instance{}
+	var state []byte
+	reads := []store.Read{
+		c.reading(inst, &state, instanceOf, id),
+		{Query: `SELECT ` + taskColumns + `, rev FROM tasks WHERE id = $1`, Args: []any{id}, Scan: func(row store.Row) error {
+			return row.Scan(append(t.fields(), &t.rev)...)
+		}},
+	}
+	if !c.actor.Admin {
+		reads = append(reads, store.Read{Query: `SELECT ` + linkColumns + ` FROM links WHERE task_id = $1 AND instance_id = '' AND definition_id = ''
+			OR instance_id = ` + instanceOf + ` AND instance_id <> '' AND task_id = ''`, Args: []any{id}, Scan: func(row store.Row) error {
+			var l Link
+			err := row.Scan(l.fields()...)
+			t.links = append(t.links, l)
+			return err
+		}})
+	}
+	if err := c.tx.Reads(c.ctx, reads); err != nil || inst.ID == "" {
+		return t, nil, err
+	}
+	inst, err := c.revived(inst, state)
+	return t, inst, err
 }
 
 // CompleteOptions say with what a task is completed.

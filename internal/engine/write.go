@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/sluicehq/sluice/internal/fault"
 	"github.com/sluicehq/sluice/internal/store"
@@ -31,6 +32,7 @@ type writes struct {
 	updates    []*update           // history level full
 	decisions  [][]any             // rows of what decision tables decided
 	due        bool                // a job can be run now
+	next       time.Time           // when the first of the new jobs is due
 	doneTasks  []string            // history level none: rows to delete
 	cancelled  map[string][]string // tasks of removed executions that nobody has loaded, by reason
 	others     []store.Statement   // that travel with the rest
@@ -52,8 +54,11 @@ func (c *command) flush() error {
 		}
 	}
 	c.batch = append(c.batch, c.rows.others...)
-	if c.rows.due {
-		c.tx.AfterCommit(c.e.nudge)
+	switch next := c.rows.next; {
+	case c.rows.due:
+		c.tx.AfterCommit(c.e.news)
+	case !next.IsZero():
+		c.tx.AfterCommit(func() { c.e.expect(next) })
 	}
 	return c.send()
 }
@@ -76,22 +81,15 @@ func (c *command) exec(query string, args ...any) error {
 // execOne is exec for a statement of flush that must change exactly one row; that it
 // does not makes the command begin anew.
 func (c *command) execOne(query string, args ...any) error {
-	c.sure = append(c.sure, len(c.batch))
-	return c.exec(query, args...)
+	c.batch = append(c.batch, store.Statement{Query: query, Args: args, One: true})
+	return nil
 }
 
-// send sends the statements of flush.
+// send has the statements of flush run, as the last ones of the command.
 func (c *command) send() error {
-	if len(c.batch) == 0 {
-		return nil
-	}
-	changed, err := c.tx.Batch(c.ctx, c.batch)
-	if err != nil {
-		return fmt.Errorf("writing what a command changed: %w", err)
-	}
-	for _, i := range c.sure {
-		if changed[i] != 1 {
-			return errStale
+	for _, s := range c.batch {
+		if err := c.tx.Later(c.ctx, s, nil); err != nil {
+			return fmt.Errorf("writing what a command changed: %w", err)
 		}
 	}
 	return nil
@@ -418,6 +416,9 @@ func (c *command) writeJobs() error {
 		if !slices.Contains(c.rows.jobsGone, j.ID) {
 			rows = append(rows, j.values())
 			c.rows.due = c.rows.due || !j.DueAt.After(c.now)
+			if c.rows.next.IsZero() || j.DueAt.Before(c.rows.next) {
+				c.rows.next = j.DueAt
+			}
 		}
 	}
 	return c.insert("jobs", jobColumns, rows, "")

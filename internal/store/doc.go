@@ -17,8 +17,9 @@
 //
 // Single reads, and single writes that wait for no row of others (Share), are sent
 // together with those that wait at the same time: a batch is one round trip and one
-// commit. Every other write is a transaction of its own at READ COMMITTED; single use rests on
-// a guarded UPDATE and its row count, never on an isolation level.
+// commit. Every other write is a transaction of its own at READ COMMITTED; BEGIN travels with
+// its first statement and COMMIT with its last ones. Single use rests on a guarded UPDATE and
+// its row count, never on an isolation level.
 //
 // It serves no URL and must not know what the rows mean.
 package store

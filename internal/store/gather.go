@@ -195,34 +195,13 @@ func (j *asked) read(results pgx.BatchResults) error {
 	defer rows.Close()
 	j.row = nil
 	if rows.Next() {
-		values, err := rows.Values()
-		if err != nil {
+		if j.row, err = pgRow(rows); err != nil {
 			return err
-		}
-		j.row = make(liteRow, len(values))
-		for i, v := range values {
-			j.row[i] = driverValue(v)
 		}
 	}
 	rows.Close()
 	j.n = rows.CommandTag().RowsAffected()
 	return rows.Err()
-}
-
-// driverValue is a column in the form that assign knows.
-func driverValue(v any) any {
-	switch v := v.(type) {
-	case int32:
-		return int64(v)
-	case int16:
-		return int64(v)
-	case bool:
-		if v {
-			return int64(1)
-		}
-		return int64(0)
-	}
-	return v
 }
 
 // connect opens the connection when there is none, or when it may be gone and is.

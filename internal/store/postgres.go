@@ -5,11 +5,11 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"log/slog"
 	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/stdlib"
 	"github.com/pressly/goose/v3"
 )
@@ -19,6 +19,8 @@ import (
 // by itself.
 type postgresDB struct {
 	pool    *sql.DB
+	conf    *pgx.ConnConfig
+	log     *slog.Logger
 	timeout time.Duration
 	reads   *gatherer // nil, as shares, when there are too few connections for it
 	shares  *gatherer // writes that share a commit
@@ -29,6 +31,7 @@ type postgresDB struct {
 // batch is on its way, the next one is sent. With fewer connections than fewConnections
 // there is one of each, with fewer than enoughConnections none.
 const (
+	rollbackTimeout   = 2 * time.Second
 	gatherers         = 2
 	fewConnections    = 8
 	enoughConnections = 4
@@ -63,7 +66,7 @@ func openPostgres(ctx context.Context, cfg Config) (*postgresDB, error) {
 	if err := pool.PingContext(ctx); err != nil {
 		return nil, errors.Join(fmt.Errorf("opening database %s on %s: %w", conf.Database, conf.Host, err), pool.Close())
 	}
-	db := &postgresDB{pool: pool, timeout: cfg.Timeout}
+	db := &postgresDB{pool: pool, conf: conf, log: cfg.Log, timeout: cfg.Timeout}
 	if workers > 0 {
 		db.reads, db.shares = db.gatherer(conf, workers, true), db.gatherer(conf, workers, false)
 	}
@@ -91,47 +94,31 @@ func (db *postgresDB) migrate(ctx context.Context) (int, error) {
 }
 
 func (db *postgresDB) read(ctx context.Context, fn func(*Tx) error) error {
-	return db.transact(ctx, &sql.TxOptions{Isolation: sql.LevelRepeatableRead, ReadOnly: true}, fn)
+	return db.transact(ctx, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", fn)
 }
 
 func (db *postgresDB) write(ctx context.Context, fn func(*Tx) error) error {
-	return db.transact(ctx, nil, fn)
+	return db.transact(ctx, "BEGIN", fn)
 }
 
-func (db *postgresDB) transact(ctx context.Context, opts *sql.TxOptions, fn func(*Tx) error) error {
+func (db *postgresDB) transact(ctx context.Context, begin string, fn func(*Tx) error) error {
 	conn, err := db.pool.Conn(ctx)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = conn.Close() }() // gives it back
-	tx, err := conn.BeginTx(ctx, opts)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = tx.Rollback() }() // does nothing after a commit
-	if err := fn(&Tx{Querier: plainTx{tx}, batch: together(conn)}); err != nil {
-		return err
-	}
-	return tx.Commit()
-}
-
-// together returns how statements are sent as one on a connection, inside the
-// transaction that is open on it.
-func together(conn *sql.Conn) func(context.Context, []Statement) ([]int64, error) {
-	return func(ctx context.Context, all []Statement) ([]int64, error) {
-		changed := make([]int64, len(all))
-		var batch pgx.Batch
-		for i, s := range all {
-			batch.Queue(s.Query, s.Args...).Exec(func(tag pgconn.CommandTag) error {
-				changed[i] = tag.RowsAffected()
-				return nil
-			})
+	return conn.Raw(func(driver any) (err error) {
+		tx := &pgTx{conn: driver.(*stdlib.Conn).Conn(), begin: begin}
+		defer func() {
+			if !tx.ended {
+				err = also(err, tx.rollback(ctx))
+			}
+		}()
+		if err := fn(&Tx{Querier: tx, batch: tx.batch, reads: tx.reads, end: tx.end}); err != nil || tx.ended {
+			return err
 		}
-		err := conn.Raw(func(driver any) error {
-			return driver.(*stdlib.Conn).Conn().SendBatch(ctx, &batch).Close()
-		})
-		return changed, err
-	}
+		return tx.end(ctx, nil)
+	})
 }
 
 func (db *postgresDB) Exec(ctx context.Context, query string, args ...any) (int64, error) {
@@ -166,22 +153,6 @@ func (db *postgresDB) share(ctx context.Context, query string, args ...any) (int
 		return 0, err
 	}
 	return j.n, nil
-}
-
-// plainTx is a transaction of database/sql.
-type plainTx struct{ tx *sql.Tx }
-
-func (t plainTx) Exec(ctx context.Context, query string, args ...any) (int64, error) {
-	return execOn(ctx, t.tx, query, args)
-}
-
-func (t plainTx) Query(ctx context.Context, scan func(Row) error, query string, args ...any) error {
-	rows, err := t.tx.QueryContext(ctx, query, args...)
-	return queryRows(rows, err, scan)
-}
-
-func (t plainTx) QueryRow(ctx context.Context, dest []any, query string, args ...any) error {
-	return t.tx.QueryRowContext(ctx, query, args...).Scan(dest...)
 }
 
 func execOn(ctx context.Context, on interface {

@@ -6,6 +6,7 @@ import (
 	"database/sql"
 	"errors"
 	"log/slog"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -74,6 +75,8 @@ type Tx struct {
 	Querier
 	after  *[]func()                                                   // nil in a reading one
 	batch  func(ctx context.Context, all []Statement) ([]int64, error) // nil: one after the other
+	reads  func(ctx context.Context, all []Read) error                 // nil, as batch
+	end    func(ctx context.Context, all []Statement) error            // commits with the last statements; nil: others commit
 	counts *atomic.Int64
 	later  []later
 }
@@ -88,10 +91,25 @@ type later struct {
 type Statement struct {
 	Query string
 	Args  []any
+	// One says that it must change exactly one row: ErrMissed ends the transaction when
+	// it does not. Such a statement must not have RETURNING.
+	One bool
 }
 
+// Read is a reading statement with its arguments. Scan is called once per row.
+type Read struct {
+	Query string
+	Args  []any
+	Scan  func(Row) error
+}
+
+// ErrMissed is why a transaction ended in which a statement did not change the one row that
+// it had to.
+var ErrMissed = errors.New("a row that was to be changed is not as it was")
+
 // Later has a writing statement run before the transaction's next other statement or its
-// commit: on PostgreSQL those that wait travel together, on SQLite it runs at once. check,
+// commit: on PostgreSQL those that wait travel together, with the commit when none has a
+// check, on SQLite it runs at once. check,
 // when not nil, gets how many rows it changed; an error of either ends the transaction,
 // and may come from a later call or from Write.
 func (tx *Tx) Later(ctx context.Context, s Statement, check func(changed int64) error) error {
@@ -104,14 +122,9 @@ func (tx *Tx) Later(ctx context.Context, s Statement, check func(changed int64) 
 
 // flush runs what waits.
 func (tx *Tx) flush(ctx context.Context) error {
-	if len(tx.later) == 0 {
+	waiting, all := tx.waiting()
+	if len(all) == 0 {
 		return nil
-	}
-	waiting := tx.later
-	tx.later = nil
-	all := make([]Statement, len(waiting))
-	for i, w := range waiting {
-		all[i] = w.Statement
 	}
 	changed, err := tx.Batch(ctx, all)
 	for i, w := range waiting {
@@ -120,6 +133,28 @@ func (tx *Tx) flush(ctx context.Context) error {
 		}
 	}
 	return err
+}
+
+// waiting takes what waits.
+func (tx *Tx) waiting() ([]later, []Statement) {
+	waiting := tx.later
+	tx.later = nil
+	all := make([]Statement, len(waiting))
+	for i, w := range waiting {
+		all[i] = w.Statement
+	}
+	return waiting, all
+}
+
+// finish runs what waits, together with the commit where that is possible: when nobody
+// here must see first what came of it.
+func (tx *Tx) finish(ctx context.Context) error {
+	if tx.end == nil || slices.ContainsFunc(tx.later, func(w later) bool { return w.check != nil }) {
+		return tx.flush(ctx)
+	}
+	_, all := tx.waiting()
+	tx.counts.Add(int64(len(all)))
+	return tx.end(ctx, all)
 }
 
 // Exec runs one writing statement after those that wait, as Query and QueryRow do.
@@ -155,7 +190,13 @@ func (tx *Tx) Batch(ctx context.Context, all []Statement) ([]int64, error) {
 	}
 	if tx.batch != nil {
 		tx.counts.Add(int64(len(all)))
-		return tx.batch(ctx, all)
+		changed, err := tx.batch(ctx, all)
+		for i, s := range all {
+			if err == nil && s.One && changed[i] != 1 {
+				err = ErrMissed
+			}
+		}
+		return changed, err
 	}
 	changed := make([]int64, len(all))
 	for i, s := range all {
@@ -163,8 +204,29 @@ func (tx *Tx) Batch(ctx context.Context, all []Statement) ([]int64, error) {
 		if changed[i], err = tx.Exec(ctx, s.Query, s.Args...); err != nil {
 			return nil, err
 		}
+		if s.One && changed[i] != 1 {
+			return nil, ErrMissed
+		}
 	}
 	return changed, nil
+}
+
+// Reads runs reading statements in their order, each of which sees what others have
+// committed before it began. On PostgreSQL they travel together.
+func (tx *Tx) Reads(ctx context.Context, all []Read) error {
+	if err := tx.flush(ctx); err != nil {
+		return err
+	}
+	if tx.reads != nil {
+		tx.counts.Add(int64(len(all)))
+		return tx.reads(ctx, all)
+	}
+	for _, r := range all {
+		if err := tx.Query(ctx, r.Scan, r.Query, r.Args...); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // AfterCommit has fn called when the transaction has been committed, before Write
@@ -268,11 +330,11 @@ func (db *DB) Write(ctx context.Context, fn func(*Tx) error) error {
 	var after []func()
 	err := db.write(ctx, func(tx *Tx) error {
 		after = after[:0]
-		ours := &Tx{Querier: counted{tx.Querier, &db.statements}, after: &after, batch: tx.batch, counts: &db.statements}
+		ours := &Tx{Querier: counted{tx.Querier, &db.statements}, after: &after, batch: tx.batch, reads: tx.reads, end: tx.end, counts: &db.statements}
 		if err := fn(ours); err != nil {
 			return err
 		}
-		return ours.flush(ctx)
+		return ours.finish(ctx)
 	})
 	if err != nil {
 		return db.told(err)
