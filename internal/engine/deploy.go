@@ -219,7 +219,7 @@ func (c *command) arm(def *Definition, p *bpmn.Process) error {
 		var err error
 		switch start.Event.Kind {
 		case bpmn.TimerEvent:
-			err = c.startTimer(def, start, "", 0)
+			err = c.startTimer(def, start, nil)
 		case bpmn.MessageEvent:
 			err = c.subscribeStart(def, start, OfMessage)
 		case bpmn.SignalEvent:

@@ -386,7 +386,8 @@ func (c *command) openScope(x *execution, node *bpmn.Node) error {
 	for _, sub := range node.Events {
 		for _, start := range sub.Starts {
 			y := c.spawn(x, start)
-			y.watching = true
+			// Who throws an error looks for it; it waits for nothing itself.
+			y.watching, y.active = true, start.Event == nil || start.Event.Kind != bpmn.ErrorEvent
 			if err := c.watch(y); err != nil {
 				return err
 			}

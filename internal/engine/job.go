@@ -191,7 +191,7 @@ func (c *command) startBy(j *Job) error {
 	}
 	if j.Kind == jobStart && j.Repeat != "" {
 		if start := def.process.Nodes[j.ActivityID]; start != nil {
-			if err := c.startTimer(&d, start, j.Repeat, j.Done+1); err != nil {
+			if err := c.startTimer(&d, start, j); err != nil {
 				return err
 			}
 		}

@@ -99,6 +99,16 @@ func (e *Engine) due(text string, now time.Time) (time.Time, error) {
 	return at.UTC(), nil
 }
 
+// after says from when on a cycle's next time is looked for: one with a number of
+// repeats fires that often, and catches up on what was missed while nobody could run it;
+// one without end leaves it out. That is as Activiti has it.
+func (c *command) after(t schedule.Timer, due time.Time) time.Time {
+	if t.Repeats() < 0 || due.IsZero() || due.After(c.now) {
+		return c.local()
+	}
+	return due.In(c.e.cfg.Location)
+}
+
 // repeat sets a cycle's timer again after it has fired.
 func (c *command) repeat(x *execution, fired *Job) error {
 	if fired.Repeat == "" || !x.watching || x.node.Interrupting {
@@ -108,7 +118,7 @@ func (c *command) repeat(x *execution, fired *Job) error {
 	if err != nil {
 		return fmt.Errorf("reading timer %q: %w", fired.Repeat, err)
 	}
-	at, _, ok := timer.Next(c.local(), fired.Done+1)
+	at, _, ok := timer.Next(c.after(timer, fired.DueAt), fired.Done+1)
 	if !ok {
 		return nil
 	}
@@ -121,13 +131,16 @@ func (c *command) repeat(x *execution, fired *Job) error {
 	return nil
 }
 
-// startTimer makes the job by which a process starts by itself. done is how often it has.
-func (c *command) startTimer(def *Definition, start *bpmn.Node, repeat string, done int) error {
+// startTimer makes the job by which a process starts by itself; fired is the one before.
+func (c *command) startTimer(def *Definition, start *bpmn.Node, fired *Job) error {
 	var timer schedule.Timer
 	var at time.Time
 	var err error
-	if repeat != "" {
+	repeat, done, after := "", 0, c.local()
+	if fired != nil {
+		repeat, done = fired.Repeat, fired.Done+1
 		timer, err = schedule.ParseCycle(repeat)
+		after = c.after(timer, fired.DueAt)
 	} else {
 		timer, at, err = c.timer(start.Event, func(e *juel.Expression) (any, error) { return e.Eval(empty{c.e}) })
 	}
@@ -135,7 +148,7 @@ func (c *command) startTimer(def *Definition, start *bpmn.Node, repeat string, d
 		return fault.Wrap(fault.Invalid, err, fmt.Sprintf("The timer of the start event %q cannot be read: %s.", start.ID, err))
 	}
 	if at.IsZero() {
-		due, _, ok := timer.Next(c.local(), done)
+		due, _, ok := timer.Next(after, done)
 		if !ok {
 			return nil
 		}
