@@ -68,7 +68,7 @@ func number(n json.Number) (any, error) {
 }
 
 // columns turns a canonical value into columns. Lists and maps are JSON: what is in
-// them comes back as text, numbers, booleans, lists and maps.
+// them comes back as text, numbers, booleans, dates, lists and maps.
 func columns(v any) (stored, error) {
 	ptr := func(n int64) *int64 { return &n }
 	switch v := v.(type) {
@@ -121,12 +121,68 @@ func document(kind string, v any) (stored, error) {
 			err = errors.New("the value is no JSON")
 		}
 	} else {
-		data, err = json.Marshal(v)
+		data, err = json.Marshal(marked(v))
 	}
 	if err != nil {
 		return stored{}, err
 	}
 	return long(kind, string(data)), nil
+}
+
+// dateMark is the only key of the object that stands for a date in a stored list or map,
+// with its milliseconds. Keys of values that begin so get one more dollar sign.
+const dateMark = "$date"
+
+// marked is a value as it is written into JSON, where dates keep their type.
+func marked(v any) any {
+	switch v := v.(type) {
+	case time.Time:
+		return map[string]int64{dateMark: v.UnixMilli()}
+	case []any:
+		list := make([]any, len(v))
+		for i := range v {
+			list[i] = marked(v[i])
+		}
+		return list
+	case map[string]any:
+		m := make(map[string]any, len(v))
+		for key, value := range v {
+			if strings.HasPrefix(key, "$") {
+				key = "$" + key
+			}
+			m[key] = marked(value)
+		}
+		return m
+	}
+	return v
+}
+
+// unmarked is the inverse of marked, for what JSON gives.
+func unmarked(v any) any {
+	switch v := v.(type) {
+	case []any:
+		for i := range v {
+			v[i] = unmarked(v[i])
+		}
+	case map[string]any:
+		if at, ok := v[dateMark]; ok && len(v) == 1 {
+			switch ms := at.(type) {
+			case int64:
+				return time.UnixMilli(ms).UTC()
+			case int32:
+				return time.UnixMilli(int64(ms)).UTC()
+			}
+		}
+		m := make(map[string]any, len(v))
+		for key, value := range v {
+			if strings.HasPrefix(key, "$$") {
+				key = key[1:]
+			}
+			m[key] = unmarked(value)
+		}
+		return m
+	}
+	return v
 }
 
 // size is about how many bytes the value takes.
@@ -178,7 +234,8 @@ func (s stored) textual() (any, error) {
 	case "json":
 		return juel.JSON(text), nil
 	case "list", "map":
-		return readJSON([]byte(text))
+		v, err := readJSON([]byte(text))
+		return unmarked(v), err
 	}
 	return nil, fmt.Errorf("type %q is not known", s.kind)
 }
