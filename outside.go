@@ -93,7 +93,7 @@ func WithBean(name string, b Bean) Option {
 // which comes first.
 func (s *Server) known() (map[string]engine.Delegate, map[string]juel.Object, error) {
 	cfg := s.cfg.outside()
-	cfg.Users = s.person
+	cfg.Users, cfg.Directory = s.person, directory{s.users}
 	delegates, beans, err := delegate.Defaults(cfg)
 	if err != nil {
 		return nil, nil, err
@@ -126,7 +126,15 @@ func (s *Server) person(ctx context.Context, id string) (delegate.User, bool, er
 	if err != nil {
 		return delegate.User{}, false, err
 	}
-	return delegate.User{ID: id, FirstName: u.FirstName, LastName: u.LastName, Email: u.Email}, true, nil
+	return personOf(u), true, nil
+}
+
+func personOf(u *identity.User) delegate.User {
+	p := delegate.User{ID: strconv.FormatInt(u.ID, 10), FirstName: u.FirstName, LastName: u.LastName, Email: u.Email, Tenant: identity.TenantName(u.TenantID)}
+	if u.PrimaryGroupID != 0 {
+		p.GroupID = strconv.FormatInt(u.PrimaryGroupID, 10)
+	}
+	return p
 }
 
 // userByEmail and groupByName find the people whom a model of another server means.

@@ -13,9 +13,14 @@ import (
 type User struct {
 	ID                         string
 	FirstName, LastName, Email string
+	// Tenant is how processes name the user's tenant, GroupID his first group; both may
+	// be empty.
+	Tenant, GroupID string
 }
 
-// Users finds people by their id; false when there is none.
+func (u User) fullName() string { return strings.TrimSpace(u.FirstName + " " + u.LastName) }
+
+// Users finds people by their id, of any tenant; false when there is none.
 type Users func(ctx context.Context, id string) (User, bool, error)
 
 // methodsOnly is a bean without properties.
@@ -65,20 +70,23 @@ func follow(v any, path string) any {
 }
 
 // userInfo is APS's userInfoBean.
-type userInfo struct{ users Users }
+type userInfo struct {
+	users     Users
+	directory Directory
+}
 
 // Property implements juel.Object.
 func (userInfo) Property(string) (any, bool, error) { return nil, false, nil }
 
 // Call implements juel.Object: without an execution there is nobody who asks.
-func (b userInfo) Call(method string, args []any) (any, error) {
-	return b.ask(context.Background(), "", method, args)
+func (userInfo) Call(string, []any) (any, error) {
+	return nil, errors.New("userInfoBean works within a process only")
 }
 
 // Bind implements engine.Binder.
 func (b userInfo) Bind(x *engine.Execution) juel.Object {
 	return bound{func(method string, args []any) (any, error) {
-		return b.ask(x.Context(), x.Actor().UserID, method, args)
+		return b.ask(asking{people: people{users: b.users, directory: b.directory}, x: x, tenant: x.Instance().TenantID}, method, args)
 	}}
 }
 
@@ -93,9 +101,10 @@ func (bound) Property(string) (any, bool, error) { return nil, false, nil }
 // Call implements juel.Object.
 func (b bound) Call(method string, args []any) (any, error) { return b.call(method, args) }
 
-func (b userInfo) ask(ctx context.Context, actor, method string, args []any) (any, error) {
+func (b userInfo) ask(a asking, method string, args []any) (any, error) {
+	ctx := a.x.Context()
 	if method == "getCurrentUser" && len(args) == 0 {
-		return b.users.asMap(ctx, actor)
+		return b.users.asMap(ctx, a.tenant, a.x.Actor().UserID)
 	}
 	if len(args) < 1 || len(args) > 2 {
 		return nil, juel.ErrNoMethod
@@ -106,11 +115,16 @@ func (b userInfo) ask(ctx context.Context, actor, method string, args []any) (an
 	}
 	switch method {
 	case "getUser":
-		return b.users.asMap(ctx, id)
+		return b.users.asMap(ctx, a.tenant, id)
+	case "getPrimaryGroup":
+		u, err := b.users.find(ctx, a.tenant, id)
+		if err != nil || u.GroupID == "" || b.directory == nil {
+			return nil, err
+		}
+		return a.group(u.GroupID)
 	case "getEmail", "getFirstName", "getLastName", "getFullName":
-		u, err := b.users.find(ctx, id)
-		return map[string]string{"getEmail": u.Email, "getFirstName": u.FirstName, "getLastName": u.LastName,
-			"getFullName": strings.TrimSpace(u.FirstName + " " + u.LastName)}[method], err
+		u, err := b.users.find(ctx, a.tenant, id)
+		return map[string]string{"getEmail": u.Email, "getFirstName": u.FirstName, "getLastName": u.LastName, "getFullName": u.fullName()}[method], err
 	}
 	return nil, juel.ErrNoMethod
 }
@@ -122,26 +136,29 @@ func idOf(v any) (string, error) {
 	return juel.Text(v)
 }
 
-// find returns a user; nobody is an empty one.
-func (find Users) find(ctx context.Context, id string) (User, error) {
+// find returns a user of a tenant; nobody, and one of another tenant, is an empty one.
+func (find Users) find(ctx context.Context, tenant, id string) (User, error) {
 	if find == nil {
 		return User{}, errors.New("this server knows no users")
 	}
 	if id == "" {
 		return User{}, nil
 	}
-	u, _, err := find(ctx, id)
-	return u, err
+	u, ok, err := find(ctx, id)
+	if err != nil || !ok || u.Tenant != tenant {
+		return User{}, err
+	}
+	return u, nil
 }
 
 // asMap is a user as expressions see it; null when there is none.
-func (find Users) asMap(ctx context.Context, id string) (any, error) {
-	u, err := find.find(ctx, id)
+func (find Users) asMap(ctx context.Context, tenant, id string) (any, error) {
+	u, err := find.find(ctx, tenant, id)
 	if err != nil || u.ID == "" {
 		return nil, err
 	}
 	return map[string]any{"id": u.ID, "firstName": u.FirstName, "lastName": u.LastName, "email": u.Email,
-		"fullName": strings.TrimSpace(u.FirstName + " " + u.LastName)}, nil
+		"fullName": u.fullName()}, nil
 }
 
 // userEmail is APS's emailBean: getEmailByUserId(id, execution) and
@@ -171,7 +188,7 @@ func (b userEmail) Bind(x *engine.Execution) juel.Object {
 		default:
 			return nil, juel.ErrNoMethod
 		}
-		u, err := b.users.find(x.Context(), id)
+		u, err := b.users.find(x.Context(), x.Instance().TenantID, id)
 		return u.Email, err
 	}}
 }

@@ -16,6 +16,8 @@ type Config struct {
 	Mail  Mail
 	// Users answers questions about people; nil: there are none.
 	Users Users
+	// Directory answers those about groups; nil: there are none.
+	Directory Directory
 }
 
 // Fetcher reads from services that forms name, by the rules of REST calls.
@@ -60,11 +62,14 @@ func Defaults(cfg Config) (map[string]engine.Delegate, map[string]juel.Object, e
 		"activiti_restCallDelegate": restCall{calls},
 		"type:http":                 httpTask{calls},
 		"type:mail":                 mails,
+		"com.activiti.runtime.activiti.ContentProcessorExecutionListener": engine.DelegateFunc(contentListener),
 	}
 	beans := map[string]juel.Object{
 		"activiti_flowConditionsBean": flowConditions{},
-		"userInfoBean":                userInfo{cfg.Users},
+		"userInfoBean":                userInfo{cfg.Users, cfg.Directory},
 		"emailBean":                   userEmail{cfg.Users},
+		"userService":                 people{cfg.Users, cfg.Directory, "userService"},
+		"groupServiceImpl":            people{cfg.Users, cfg.Directory, "groupServiceImpl"},
 	}
 	return delegates, beans, nil
 }

@@ -18,6 +18,9 @@ type Binder interface {
 // bean returns a bean as expressions see it at a place; nil when there is none.
 func (p place) bean(name string) juel.Object {
 	bean := p.c.e.cfg.Beans[name]
+	if bean == nil && name == decisionService && p.x != nil {
+		return decisionBean{p}
+	}
 	if b, ok := bean.(Binder); ok && p.x != nil {
 		return b.Bind(&Execution{place: p})
 	}

@@ -265,3 +265,36 @@ func TestExportDecides(t *testing.T) {
 		t.Errorf("outputs (-want +got):\n%s", diff)
 	}
 }
+
+// TestDecisionInAnExpression decides by APS's dmnRuleService over the variables that it is
+// given, and keeps what was decided.
+func TestDecisionInAnExpression(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, engine.Config{})
+	task := func(expression string) string {
+		return startTo + `<serviceTask id="it" activiti:expression="${` + expression + `}" activiti:resultVariable="answer"/>` + thenWait
+	}
+	w.deploy(process(task(`dmnRuleService.executeDecisionByKey('Levels', execution.getVariables()).getResultVariables().get('level')`)), levels)
+	for amount, want := range map[int32]any{50: "middle", 5000: "high", 1: nil} {
+		w.start("p", map[string]any{"amount": amount})
+		if got := w.variable("answer"); got != want || w.variable("level") != nil {
+			t.Errorf("%d gives %v and the variable level %v; want %v and none", amount, got, w.variable("level"), want)
+		}
+	}
+	kept := w.decisions()
+	if len(kept) != 3 || kept[0].key != "Levels" || kept[0].activity != "it" || kept[0].failed {
+		t.Errorf("kept %+v", kept)
+	}
+	for expression, want := range map[string]string{
+		"dmnRuleService.executeDecisionByKey('None', execution.getVariables())":        `no decision table "None"`,
+		"dmnRuleService.executeDecisionByKey('Levels', 5)":                             "takes the key of a decision table and a map",
+		"dmnRuleService.deleteDecisionTable('Levels')":                                 "deleteDecisionTable",
+		"dmnRuleService.executeDecisionByKey('Levels', execution.getVariables()).rows": "rows",
+	} {
+		w.deploy(process(task(expression)), levels)
+		_, err := w.e.Start(context.Background(), engine.Actor{Admin: true}, engine.StartOptions{Key: "p", Variables: map[string]any{"amount": int32(5)}})
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v; want an error about %s", expression, err, want)
+		}
+	}
+}
