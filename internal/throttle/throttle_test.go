@@ -480,3 +480,70 @@ func TestInWords(t *testing.T) {
 		want(t, d.String(), inWords(d), text)
 	}
 }
+
+// What was right is remembered for those who ask for that alone: a sign-in is checked
+// each time, also while the same password is remembered for calls.
+func TestWithoutKeepItIsChecked(t *testing.T) {
+	t.Parallel()
+	g, _ := setup(t)
+	ctx := from(t, near)
+	var checks int
+	for _, keep := range []time.Duration{time.Hour, time.Hour, 0, 0} {
+		a := Attempt{Kind: User, Name: "kermit", Stored: "right", Secret: "right", Keep: keep}
+		right, err := g.Check(ctx, a, func(context.Context) (bool, error) { checks++; return true, nil })
+		if !right || err != nil {
+			t.Fatalf("keep %s: %v, %v", keep, right, err)
+		}
+	}
+	if checks != 3 {
+		t.Errorf("%d checks, want 3: one is remembered, and two must not be", checks)
+	}
+}
+
+// What is remembered was right for what is stored: after a change the same secret is
+// checked again.
+func TestAnotherStoredFormIsChecked(t *testing.T) {
+	t.Parallel()
+	g, _ := setup(t)
+	ctx := from(t, near)
+	for stored, want := range map[string]bool{"first": true, "second": false} {
+		a := Attempt{Kind: Client, Name: "app", Stored: "first", Secret: "secret", Keep: time.Hour}
+		if right, err := g.Check(ctx, a, func(context.Context) (bool, error) { return true, nil }); !right || err != nil {
+			t.Fatalf("the first form: %v, %v", right, err)
+		}
+		a.Stored = stored
+		if right, err := g.Check(ctx, a, func(context.Context) (bool, error) { return false, nil }); right != want || err != nil {
+			t.Errorf("stored %s: %v, %v, want %v", stored, right, err, want)
+		}
+	}
+}
+
+// What is remembered of secrets that were right has a bound, however many there are.
+func TestMemoryIsBounded(t *testing.T) {
+	t.Parallel()
+	m := newMemory()
+	until := time.Now().Add(time.Hour)
+	for i := range mostRemembered + 1 {
+		var who mark
+		who[0], who[1] = byte(i), byte(i>>8)
+		m.remember(who, who, until)
+	}
+	if len(m.right) != 1 {
+		t.Errorf("%d are remembered after %d, want 1: over the bound it starts anew", len(m.right), mostRemembered+1)
+	}
+}
+
+// A failure that is taken back takes its own delay along, and leaves that of a later one.
+func TestUndoLeavesALaterDelay(t *testing.T) {
+	t.Parallel()
+	r := rule{free: 1, base: time.Second, max: time.Minute, forget: time.Hour}
+	now := time.UnixMilli(1_800_000_000_000)
+	one := r.count(state{}, now)
+	two := r.count(one, now)
+	if wait := r.wait(r.undo(one, one, now), now); wait != 0 {
+		t.Errorf("the only failure taken back: a delay of %s, want none", wait)
+	}
+	if wait := r.wait(r.undo(two, one, now), now); wait != 2*time.Second {
+		t.Errorf("the first of two taken back: a delay of %s, want the second's, 2s", wait)
+	}
+}
