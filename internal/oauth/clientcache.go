@@ -79,7 +79,7 @@ type finder func(ctx context.Context, id string) (*Client, error)
 // changed meanwhile. A request with a proof that counts once cannot run twice, so that
 // its client is not a remembered one.
 func (s *Service) withRemembered(r *http.Request, f form, run func(finder) error) error {
-	if f["client_assertion"] != "" || r.Header.Get("DPoP") != "" {
+	if f["client_assertion"] != "" || len(r.Header[proofHeader]) > 0 {
 		return run(s.Client)
 	}
 	var found *Client

@@ -30,6 +30,10 @@ func (s *Service) proofConfig() *bearer.DPoPConfig {
 // proofAlgorithms are what proofs may be signed with.
 var proofAlgorithms = []string{"ES256", "ES384", "EdDSA", "PS256", "RS256"}
 
+// proofHeader is where a request has its DPoP proof (RFC 9449 §4.1), in the form in which
+// net/http keeps names: any other is converted each time.
+const proofHeader = "Dpop"
+
 // NonceKey is what processes on this database make and know the nonces of DPoP proofs
 // by; it serves as bearer.DPoPConfig.NonceKey.
 func (s *Service) NonceKey(ctx context.Context) ([]byte, error) {
@@ -41,7 +45,7 @@ func (s *Service) NonceKey(ctx context.Context) ([]byte, error) {
 // bound by it. Nil means none.
 func (s *Service) proved(r *http.Request, c *Client) (*confirmation, error) {
 	var bound confirmation
-	if len(r.Header.Values("DPoP")) > 0 {
+	if len(r.Header[proofHeader]) > 0 {
 		var err error
 		if bound.JKT, err = s.proofs.Thumbprint(r); err != nil {
 			return nil, proofFailure(err)
@@ -72,7 +76,7 @@ func proofFailure(err error) error {
 
 // tellNonce gives a client that sends proofs the nonce for the next one.
 func (s *Service) tellNonce(w http.ResponseWriter, r *http.Request) {
-	if len(r.Header.Values("DPoP")) == 0 {
+	if len(r.Header[proofHeader]) == 0 {
 		return
 	}
 	if nonce := s.proofs.Nonce(); nonce != "" {

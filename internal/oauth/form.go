@@ -102,11 +102,21 @@ func readBody(r *http.Request) (string, error) {
 	case len(body) == 0:
 		return "", nil // curl -X POST without data names no type
 	}
-	kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
-	if err != nil || kind != "application/x-www-form-urlencoded" {
+	if !isForm(r.Header.Get("Content-Type")) {
 		return "", invalidRequest("the content type must be application/x-www-form-urlencoded")
 	}
 	return string(body), nil
+}
+
+const formMedia = "application/x-www-form-urlencoded"
+
+// isForm reports whether a content type is the form's. Most clients write it alone.
+func isForm(contentType string) bool {
+	if contentType == formMedia {
+		return true
+	}
+	kind, _, err := mime.ParseMediaType(contentType)
+	return err == nil && kind == formMedia
 }
 
 // post lets only POST through to an endpoint for programs, and gives it the

@@ -119,7 +119,7 @@ func (s *Service) known(ctx context.Context, r *http.Request, f form) (*Client, 
 // pushedKey is the key of the DPoP proof that came with the request: the code will
 // be bound to it (RFC 9449 §10.1).
 func (s *Service) pushedKey(r *http.Request, c *Client) (string, error) {
-	if len(r.Header.Values("DPoP")) == 0 {
+	if len(r.Header[proofHeader]) == 0 {
 		return "", nil
 	}
 	bound, err := s.proved(r, c)

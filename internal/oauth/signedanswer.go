@@ -53,6 +53,9 @@ func (c *Client) introspectionAlg() string {
 // prefers reports whether an Accept header names media, and not with a lower
 // weight than other (RFC 9110 §12.5.1). Wildcards do not ask for media.
 func prefers(accept []string, media, other string) bool {
+	if len(accept) == 0 {
+		return false // what most callers send
+	}
 	weight := map[string]float64{}
 	for part := range strings.SplitSeq(strings.Join(accept, ","), ",") {
 		name, parameters, err := mime.ParseMediaType(part)
