@@ -423,6 +423,42 @@ func TestUnlock(t *testing.T) {
 	c.Move(time.Hour)
 }
 
+// Unlocking forgets failures; what else is known of the account stays: the sweep after
+// it does not make its owner a stranger at home.
+func TestUnlockKeepsKnownNetworks(t *testing.T) {
+	t.Parallel()
+	g, _ := setup(t)
+	home, away := from(t, near), from(t, far)
+	want(t, "at home", outcome(home, g, "kermit", "right"), "right")
+	wrong(home, g, "kermit", 3)
+	if err := g.Unlock(t.Context(), User, "kermit"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := g.Sweep(t.Context(), 100); err != nil {
+		t.Fatal(err)
+	}
+	wrong(away, g, "kermit", 5)
+	want(t, "a stranger", wrong(away, g, "kermit", 1), "1")
+	want(t, "the owner at home", outcome(home, g, "kermit", "right"), "right")
+}
+
+// Unlocking an address lets it try user codes again.
+func TestUnlockAddressForUserCodes(t *testing.T) {
+	t.Parallel()
+	g, _ := setup(t)
+	guess := func() string {
+		return tried(from(t, near), g, Attempt{Kind: UserCode, Secret: fmt.Sprint("code ", guesses.Add(1))})
+	}
+	for range 5 {
+		want(t, "free", guess(), "wrong")
+	}
+	want(t, "then", guess(), "1")
+	if err := g.UnlockAddress(t.Context(), netip.MustParseAddr(near)); err != nil {
+		t.Fatal(err)
+	}
+	want(t, "unlocked", guess(), "wrong")
+}
+
 func TestSweep(t *testing.T) {
 	t.Parallel()
 	g, c := setup(t)
