@@ -112,6 +112,16 @@ test('suspension, audit, drawing', async () => {
   assert.equal(await head(await new api.TasksApi(kermit).getTaskAuditPdf(plan.id)), '%PDF-');
 });
 
+test('drawn by the client', async () => {
+  const drawings = new api.ModelJsonBpmnApi(kermit), instances = new api.ProcessInstancesApi(kermit);
+  const { data: [one] } = await instances.getProcessInstances({ page: 0, size: 1, state: 'running' });
+  const model = await drawings.getModelJSON(one.processDefinitionId), now = await drawings.getModelJSONForProcessDefinition(one.id);
+  assert.ok(model.elements.some((e) => e.type === 'StartEvent') && model.flows.every((f) => f.waypoints.length > 1) && model.diagramWidth > 0);
+  assert.equal(now.elements.filter((e) => e.completed).length, now.completedActivities.length);
+  assert.equal(now.elements.filter((e) => e.current).length, now.currentActivities.length);
+  assert.deepEqual(await refusal(drawings.getModelJSON('none')), missing);
+});
+
 test('cancel, and delete what is kept', async () => {
   const instances = new api.ProcessInstancesApi(kermit);
   await instances.deleteProcessInstance(id);

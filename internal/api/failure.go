@@ -7,6 +7,7 @@ import (
 	"strconv"
 
 	"github.com/sluicehq/sluice/internal/fault"
+	"github.com/sluicehq/sluice/internal/form"
 )
 
 // statuses is the table from fault kinds to HTTP statuses.
@@ -53,12 +54,32 @@ func (a *API) Refuse(w http.ResponseWriter, r *http.Request, err error) {
 	}
 	w.Header().Set("Cache-Control", "no-store")
 	w.Header().Set("X-Content-Type-Options", "nosniff")
-	body := errorBody{Message: fault.Message(err), MessageKey: messageKeys[status]}
+	writeJSON(w, status, errorBody{Message: fault.Message(err), MessageKey: messageKeys[status], Data: details(err)})
+}
+
+// details is what an error tells besides its message; nil when it is nothing.
+func details(err error) map[string]any {
 	var more *detailed
 	if errors.As(err, &more) {
-		body.Data = more.data
+		return more.data
 	}
-	writeJSON(w, status, body)
+	var refused *form.Refusal
+	if !errors.As(err, &refused) {
+		return nil
+	}
+	fields := []fieldProblem{}
+	for _, p := range refused.Problems {
+		fields = append(fields, fieldProblem{orNil(p.Field), orNil(p.Name), p.Message})
+	}
+	return map[string]any{"fields": fields}
+}
+
+// fieldProblem is what is wrong with a field of a form that was refused, or, without a
+// field, with the form.
+type fieldProblem struct {
+	ID      *string `json:"id"`
+	Name    *string `json:"name"`
+	Message string  `json:"message"`
 }
 
 // detailed is an error that tells more than its message, as APS's customData.

@@ -224,6 +224,11 @@ func TestFormRules(t *testing.T) {
 			if !strings.Contains(a.Text("message"), test.want) {
 				t.Errorf("%s, want %s", a.Text("message"), test.want)
 			}
+			// Which field it is stands there for programs too.
+			fields, _ := object(a.JSON, "customData")["fields"].([]any)
+			if len(fields) != 1 || fields[0].(map[string]any)["id"] == nil || fields[0].(map[string]any)["name"] == nil || !strings.Contains(a.Text("message"), fmt.Sprint(fields[0].(map[string]any)["message"])) {
+				t.Errorf("%s", a.Body)
+			}
 			refused(t, "an outcome that is none", submit(test.good, "Perhaps"), 400, "GENERAL.ERROR.BAD-REQUEST")
 			empty(t, "good", submit(test.good, "Approve"))
 			refused(t, "twice", submit(test.good, "Approve"), 404, "GENERAL.ERROR.NOT-FOUND")

@@ -54,7 +54,7 @@ func New(users *identity.Service, cfg Config) *API {
 	a := &API{users: users, cfg: cfg, mux: http.NewServeMux(), routes: map[string]*route{}}
 	for _, register := range []func(){
 		a.registerSystem, a.registerIdentity, a.registerPictures, a.registerAdminUsers, a.registerAdminGroups, a.registerTenants, a.registerFilters,
-		a.registerTasks, a.registerDefinitions, a.registerInstances, a.registerForms, a.registerSubmitted, a.registerContents,
+		a.registerTasks, a.registerDefinitions, a.registerDrawings, a.registerInstances, a.registerForms, a.registerSubmitted, a.registerContents,
 		a.registerApps, a.registerRuntimeApps, a.registerModels, a.registerFormModels,
 		a.registerUnbuilt,
 	} {

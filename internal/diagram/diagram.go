@@ -75,16 +75,11 @@ type drawing struct {
 // SVG draws a process. A process without a diagram in its document is laid out here.
 // The error is that the diagram has more than MaxElements.
 func SVG(p *bpmn.Process, o Options) ([]byte, error) {
-	d := &drawing{process: p, diagram: p.Diagram, options: o, states: map[string]state{}, shapes: map[string]*bpmn.Shape{}}
-	if d.diagram == nil || len(d.diagram.Shapes) == 0 {
-		if n := len(p.Order) + len(p.Flows); n > MaxElements {
-			return nil, tooMany(n)
-		}
-		d.diagram = layout(p)
+	at, err := Place(p)
+	if err != nil {
+		return nil, err
 	}
-	if n := len(d.diagram.Shapes) + len(d.diagram.Edges); n > MaxElements {
-		return nil, tooMany(n)
-	}
+	d := &drawing{process: p, diagram: at, options: o, states: map[string]state{}, shapes: map[string]*bpmn.Shape{}}
 	for i := range d.diagram.Shapes {
 		s := &d.diagram.Shapes[i]
 		d.shapes[s.Element] = s

@@ -30,10 +30,19 @@ func (e *Engine) InstanceDiagram(ctx context.Context, actor Actor, id string) ([
 	if err != nil {
 		return nil, err
 	}
-	o := diagram.Options{Title: inst.Name, Active: map[string]bool{}, Done: map[string]bool{}, Flows: map[string]bool{}, Failed: map[string]bool{}}
-	active, err := e.ActiveActivities(ctx, id)
+	o, err := e.progress(ctx, inst)
 	if err != nil {
 		return nil, err
+	}
+	return diagram.SVG(def.process, o)
+}
+
+// progress is where an instance is, where it has been and where it has failed.
+func (e *Engine) progress(ctx context.Context, inst *Instance) (diagram.Options, error) {
+	o := diagram.Options{Title: inst.Name, Active: map[string]bool{}, Done: map[string]bool{}, Flows: map[string]bool{}, Failed: map[string]bool{}}
+	active, err := e.ActiveActivities(ctx, inst.ID)
+	if err != nil {
+		return o, err
 	}
 	for _, a := range active {
 		o.Active[a] = true
@@ -51,9 +60,9 @@ func (e *Engine) InstanceDiagram(ctx context.Context, actor Actor, id string) ([
 		`SELECT DISTINCT activity_id FROM activities WHERE instance_id = $1 AND type = 'sequenceFlow'`:                           o.Flows,
 		`SELECT DISTINCT activity_id FROM jobs WHERE instance_id = $1 AND queue = 'dead'`:                                        o.Failed,
 	} {
-		if err := e.db.Query(ctx, into(set), query, id); err != nil {
-			return nil, err
+		if err := e.db.Query(ctx, into(set), query, inst.ID); err != nil {
+			return o, err
 		}
 	}
-	return diagram.SVG(def.process, o)
+	return o, nil
 }

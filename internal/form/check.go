@@ -26,7 +26,7 @@ func (p Problem) String() string {
 // Problems are everything that is wrong with a submission.
 type Problems []Problem
 
-// Err is nil without problems, and an Invalid fault that lists them otherwise.
+// Err is nil without problems, and a Refusal that lists them otherwise.
 func (p Problems) Err() error {
 	if len(p) == 0 {
 		return nil
@@ -40,8 +40,17 @@ func (p Problems) Err() error {
 		}
 		lines = append(lines, problem.String())
 	}
-	return fault.New(fault.Invalid, "The form cannot be taken: %s.", strings.Join(lines, "; "))
+	return &Refusal{fault.New(fault.Invalid, "The form cannot be taken: %s.", strings.Join(lines, "; ")), p[:min(len(p), shown)]}
 }
+
+// Refusal is an Invalid fault that says what is wrong with which field.
+type Refusal struct {
+	error
+	Problems Problems // the first 50
+}
+
+// Unwrap returns the fault.
+func (r *Refusal) Unwrap() error { return r.error }
 
 // Submission is what passed.
 type Submission struct {
