@@ -67,7 +67,10 @@ func logged(log *slog.Logger, next http.Handler) http.Handler {
 // program mounts by themselves.
 func unknown(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		next.ServeHTTP(w, r.WithContext(audit.WithRequest(r.Context(), "", r.URL.Path)))
+		if !audit.InRequest(r.Context()) {
+			r = r.WithContext(audit.WithRequest(r.Context(), "", r.URL.Path))
+		}
+		next.ServeHTTP(w, r)
 	})
 }
 

@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -314,7 +315,12 @@ func (s *Server) authHandler() http.Handler {
 	s.users.Register(protected)
 	calls := s.crossSite(programs)
 	guarded := s.pages.Protect(protected)
+	busy := unshared([]string{"/oauth/token", "/oauth/introspect", "/oauth/check_token", "/oauth/revoke", "/oauth/userinfo"}, open, protected)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if busy[r.URL.Path] {
+			calls.ServeHTTP(w, r)
+			return
+		}
 		if matches(open, r) {
 			open.ServeHTTP(w, r)
 			return
@@ -332,6 +338,21 @@ func matches(mux *http.ServeMux, r *http.Request) bool {
 	return pattern != ""
 }
 
+// unshared are those of the paths that none of the muxes has anything for, whatever the
+// method: the requests that come most need not be looked for there.
+func unshared(paths []string, muxes ...*http.ServeMux) map[string]bool {
+	alone := map[string]bool{}
+	for _, path := range paths {
+		alone[path] = !slices.ContainsFunc(muxes, func(mux *http.ServeMux) bool {
+			return slices.ContainsFunc([]string{http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete, http.MethodOptions},
+				func(method string) bool {
+					return matches(mux, &http.Request{Method: method, URL: &url.URL{Path: path}})
+				})
+		})
+	}
+	return alone
+}
+
 // apiHandler settles who is calling before any operation runs.
 func (s *Server) apiHandler() http.Handler {
 	rest := api.New(s.users, api.Config{Version: apsVersion, Filters: filter.New(s.db), Engine: s.engine, Models: model.New(s.db, s.engine, s.deploymentLimits(), s.now), Limits: s.deploymentLimits(), Fetch: s.fetcher(), Log: s.log})
@@ -343,7 +364,10 @@ func (s *Server) apiHandler() http.Handler {
 	s.users.RegisterApp(byCookie, rest.Refuse)
 	return cors(s.cfg.CORS, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		_, _, sent := strings.Cut(r.Header.Get("Authorization"), " ")
-		_, signs := byCookie.Handler(r)
+		signs := ""
+		if strings.HasPrefix(r.URL.Path, strings.TrimSuffix(appPath, "/")) {
+			_, signs = byCookie.Handler(r)
+		}
 		switch {
 		case signs == appPath && !sent || signs != "" && signs != appPath:
 			byCookie.ServeHTTP(w, r)

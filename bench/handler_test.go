@@ -13,7 +13,7 @@ import (
 
 // handle sends one request over and over to the server's handler, without a network
 // between, and reports the processor time of each: a busy machine changes it little.
-func handle(b *testing.B, srv *sluicetest.Server, path string, form url.Values) {
+func handle(b *testing.B, srv *sluicetest.Server, method, path string, form url.Values, authorization string) {
 	b.Helper()
 	handler, body := srv.Handler(), form.Encode()
 	b.ReportAllocs()
@@ -22,9 +22,9 @@ func handle(b *testing.B, srv *sluicetest.Server, path string, form url.Values) 
 	b.ResetTimer()
 	b.RunParallel(func(pb *testing.PB) {
 		for pb.Next() {
-			r := httptest.NewRequest(http.MethodPost, path, strings.NewReader(body))
+			r := httptest.NewRequest(method, path, strings.NewReader(body))
 			r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-			r.Header.Set("Authorization", basic)
+			r.Header.Set("Authorization", authorization)
 			w := httptest.NewRecorder()
 			handler.ServeHTTP(w, r)
 			if w.Code != http.StatusOK {
@@ -49,7 +49,10 @@ func BenchmarkHandler(b *testing.B) {
 	srv := server(b)
 	token := token(b, srv)
 	b.Run("client credentials", func(b *testing.B) {
-		handle(b, srv, "/oauth/token", url.Values{"grant_type": {"client_credentials"}})
+		handle(b, srv, http.MethodPost, "/oauth/token", url.Values{"grant_type": {"client_credentials"}}, basic)
 	})
-	b.Run("introspection", func(b *testing.B) { handle(b, srv, "/oauth/introspect", url.Values{"token": {token}}) })
+	b.Run("introspection", func(b *testing.B) {
+		handle(b, srv, http.MethodPost, "/oauth/introspect", url.Values{"token": {token}}, basic)
+	})
+	b.Run("app-version", func(b *testing.B) { handle(b, srv, http.MethodGet, version, nil, "Bearer "+token) })
 }

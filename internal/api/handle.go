@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"encoding/json"
 	"log/slog"
 	"net/http"
 	"strconv"
@@ -45,13 +46,15 @@ type API struct {
 	users *identity.Service
 	cfg   Config
 	mux   *http.ServeMux
+	// version is the answer that never changes.
+	version rendered
 	// routes are the operations that are built, by keyOf.
 	routes map[string]*route
 }
 
 // New returns the REST API.
 func New(users *identity.Service, cfg Config) *API {
-	a := &API{users: users, cfg: cfg, mux: http.NewServeMux(), routes: map[string]*route{}}
+	a := &API{users: users, cfg: cfg, mux: http.NewServeMux(), routes: map[string]*route{}, version: render(cfg.Version)}
 	for _, register := range []func(){
 		a.registerSystem, a.registerIdentity, a.registerPictures, a.registerAdminUsers, a.registerAdminGroups, a.registerTenants, a.registerFilters,
 		a.registerTasks, a.registerDefinitions, a.registerDrawings, a.registerInstances, a.registerForms, a.registerSubmitted, a.registerContents,
@@ -123,10 +126,33 @@ type file struct {
 	bytes []byte
 }
 
+// rendered is an answer that is JSON already.
+type rendered []byte
+
+func render(v any) rendered {
+	text, err := json.Marshal(v)
+	if err != nil {
+		panic("api: an answer of ours is no JSON: " + err.Error())
+	}
+	return append(text, '\n')
+}
+
+// Values of headers that every answer has; nobody changes them.
+var (
+	noStore  = []string{"no-store"}
+	noSniff  = []string{"nosniff"}
+	jsonType = []string{"application/json;charset=UTF-8"}
+)
+
 func write(w http.ResponseWriter, answer any) {
 	h := w.Header()
-	h.Set("Cache-Control", "no-store")
-	h.Set("X-Content-Type-Options", "nosniff")
+	h["Cache-Control"], h["X-Content-Type-Options"] = noStore, noSniff
+	if text, ok := answer.(rendered); ok {
+		h["Content-Type"] = jsonType
+		w.WriteHeader(http.StatusOK)
+		_, _ = w.Write(text) // the caller is gone: nothing left to tell
+		return
+	}
 	f, binary := answer.(file)
 	kept, piecewise := answer.(stream)
 	switch {
@@ -159,8 +185,12 @@ func serve(mux *http.ServeMux, w http.ResponseWriter, r *http.Request, refuse fu
 		r2.URL.Path, r2.URL.RawPath = trimmed, strings.TrimSuffix(r.URL.RawPath, "/")
 		r = r2
 	}
-	if _, pattern := mux.Handler(r); pattern != "" {
-		mux.ServeHTTP(w, r)
+	if h, pattern := mux.Handler(r); pattern != "" {
+		if strings.Contains(pattern, "{") {
+			mux.ServeHTTP(w, r) // it fills in the path's values
+			return
+		}
+		h.ServeHTTP(w, r)
 		return
 	}
 	var allowed []string

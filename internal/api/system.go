@@ -10,7 +10,7 @@ func (a *API) registerSystem() {
 	a.handle("GET profile/accounts/alfresco", a.noAccounts).about(nil, page[any]{})
 }
 
-func (a *API) appVersion(*call) (any, error) { return a.cfg.Version, nil }
+func (a *API) appVersion(*call) (any, error) { return a.version, nil }
 
 // properties is APS's SystemPropertiesRepresentation. Clients find the authorization
 // server by its metadata and not here.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -46,7 +47,7 @@ type Event struct {
 type Details map[string]any
 
 // User names a user as Actor and Subject do.
-func User(id int64) string { return fmt.Sprintf("user:%d", id) }
+func User(id int64) string { return "user:" + strconv.FormatInt(id, 10) }
 
 // Client names a client as Actor and Subject do.
 func Client(id string) string { return "client:" + id }
@@ -102,10 +103,13 @@ func WithActor(ctx context.Context, actor, name string) context.Context {
 	return context.WithValue(ctx, key{}, c)
 }
 
+// InRequest reports whether ctx is one of WithRequest's.
+func InRequest(ctx context.Context) bool { return of(ctx).path != "" }
+
 // WithRequest returns the context of a request in which nobody is known yet. A
 // request that has an id already keeps it.
 func WithRequest(ctx context.Context, id, path string) context.Context {
-	if of(ctx).path != "" {
+	if InRequest(ctx) {
 		return ctx
 	}
 	return context.WithValue(ctx, key{}, circumstances{request: id, path: path})

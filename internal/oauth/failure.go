@@ -106,6 +106,14 @@ func (s *Service) refuse(w http.ResponseWriter, r *http.Request, err error) {
 	}{f.Code, f.told()})
 }
 
+// Values of headers that most answers have; nobody changes them.
+var (
+	noStore  = []string{"no-store"}
+	noCache  = []string{"no-cache"}
+	noSniff  = []string{"nosniff"}
+	jsonType = []string{"application/json;charset=UTF-8"}
+)
+
 // writeJSON writes v so that no cache keeps it (RFC 6749 §5.1).
 func writeJSON(w http.ResponseWriter, status int, v any) {
 	body, err := json.Marshal(v)
@@ -113,12 +121,11 @@ func writeJSON(w http.ResponseWriter, status int, v any) {
 		panic("oauth: an answer of ours is no JSON: " + err.Error())
 	}
 	h := w.Header()
-	h.Set("Content-Type", "application/json;charset=UTF-8")
+	h["Content-Type"] = jsonType
 	if h.Get("Cache-Control") == "" {
-		h.Set("Cache-Control", "no-store")
-		h.Set("Pragma", "no-cache")
+		h["Cache-Control"], h["Pragma"] = noStore, noCache
 	}
-	h.Set("X-Content-Type-Options", "nosniff")
+	h["X-Content-Type-Options"] = noSniff
 	w.WriteHeader(status)
 	_, _ = w.Write(append(body, '\n')) // the caller is gone: nothing left to tell
 }

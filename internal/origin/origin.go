@@ -112,7 +112,10 @@ func (a *Addresses) of(r *http.Request) netip.Addr {
 		return netip.Addr{}
 	}
 	said := r.Header.Values(header)
-	if len(said) > 0 && !Contains(a.proxies, address) {
+	if len(said) == 0 {
+		return address
+	}
+	if !Contains(a.proxies, address) {
 		a.warn(r, address)
 		return address
 	}

@@ -20,8 +20,11 @@ import (
 // Unavailable, a broken uniqueness is Conflict. What is a fault already, or a
 // missing row, stays as it is; the rest is a defect and stays unclassified.
 func classify(err error) error {
+	if err == nil {
+		return nil
+	}
 	var known *fault.Error
-	if err == nil || errors.Is(err, sql.ErrNoRows) || errors.As(err, &known) {
+	if errors.Is(err, sql.ErrNoRows) || errors.As(err, &known) {
 		return err
 	}
 	var lite *sqlite.Error

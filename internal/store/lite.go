@@ -167,6 +167,13 @@ func (r liteRow) Scan(dest ...any) error {
 // assign puts a column into a variable as database/sql does.
 func assign(dest any, src driver.Value) error {
 	switch d := dest.(type) {
+	case *sql.Null[int64]:
+		n, number := driverInt(src)
+		if src != nil && !number {
+			return d.Scan(src)
+		}
+		*d = sql.Null[int64]{V: n, Valid: number}
+		return nil
 	case sql.Scanner:
 		return d.Scan(src)
 	case *string:

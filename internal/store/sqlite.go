@@ -227,12 +227,17 @@ func (db *sqliteDB) reading(ctx context.Context, fn func(*liteConn) error) (err 
 	if err = r.trim(); err == nil {
 		err = fn(r)
 	}
-	var lite *sqlite.Error
-	if errors.As(err, &lite) {
+	if err != nil && troubled(err) {
 		err = errors.Join(err, r.close())
 		r = nil
 	}
 	return err
+}
+
+// troubled reports whether it is SQLite that tells of an error.
+func troubled(err error) bool {
+	var lite *sqlite.Error
+	return errors.As(err, &lite)
 }
 
 // borrow waits until a reading connection is free; nil is one that has not been opened.

@@ -421,9 +421,12 @@ func Time(t *time.Time) sql.Scanner { return timeScanner{t} }
 type timeScanner struct{ t *time.Time }
 
 func (s timeScanner) Scan(src any) error {
-	var n sql.Null[int64]
-	if err := n.Scan(src); err != nil {
-		return err
+	n := sql.Null[int64]{Valid: src != nil}
+	var number bool
+	if n.V, number = src.(int64); n.Valid && !number { // not as a database's driver gives it
+		if err := n.Scan(src); err != nil {
+			return err
+		}
 	}
 	*s.t = time.Time{}
 	if n.Valid {

@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/binary"
+	"hash"
 	"sync"
 	"time"
 
@@ -21,7 +22,7 @@ type mark [sha256.Size]byte
 
 // memory knows which secrets were right lately, and which are being checked.
 type memory struct {
-	key     [32]byte
+	hashes  sync.Pool // of hash.Hash: HMAC with a key that is kept nowhere else
 	mu      sync.Mutex
 	right   map[mark]proof   // by whose secret it is and where it came from
 	flights map[mark]*flight // by what is being checked
@@ -42,19 +43,24 @@ type flight struct {
 }
 
 func newMemory() *memory {
-	m := &memory{right: map[mark]proof{}, flights: map[mark]*flight{}}
-	_, _ = rand.Read(m.key[:]) // never fails
-	return m
+	var key [32]byte
+	_, _ = rand.Read(key[:]) // never fails
+	return &memory{right: map[mark]proof{}, flights: map[mark]*flight{}, hashes: sync.Pool{New: func() any { return hmac.New(sha256.New, key[:]) }}}
 }
 
 // mark digests parts so that no two lists of parts give the same text.
 func (m *memory) mark(parts ...string) mark {
-	h := hmac.New(sha256.New, m.key[:])
+	h := m.hashes.Get().(hash.Hash)
+	defer m.hashes.Put(h)
+	h.Reset()
+	text := make([]byte, 0, 256)
 	for _, p := range parts {
-		h.Write(binary.AppendUvarint(nil, uint64(len(p))))
-		h.Write([]byte(p))
+		text = append(binary.AppendUvarint(text, uint64(len(p))), p...)
 	}
-	return mark(h.Sum(nil))
+	h.Write(text)
+	var sum mark
+	h.Sum(sum[:0])
+	return sum
 }
 
 func (m *memory) knows(who, what mark, now time.Time) bool {
