@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"slices"
 	"strconv"
 	"time"
@@ -77,7 +78,7 @@ func (a *API) auditOf(v *visit, i *engine.Instance) (*instanceAudit, error) {
 	}
 	told.Initiator = orNil(names[i.StartedBy])
 	if form := forms[""]; form != nil {
-		told.Entries = append(told.Entries, (&auditEntry{Type: "startForm", Timestamp: auditTime(form.At)}).filled(form))
+		told.Entries = append(told.Entries, (&auditEntry{Type: "startForm", Timestamp: auditTime(form.at)}).filled(form))
 	}
 	for n := range visits {
 		told.Entries = append(told.Entries, entriesOf(&visits[n], orNil(names[visits[n].Assignee]), forms)...)
@@ -104,20 +105,53 @@ func (a *API) visitsOf(v *visit, instance string) (all []engine.Activity, err er
 	}
 }
 
+// submission is a form that was submitted, as audits tell of it.
+type submission struct {
+	at      time.Time
+	outcome *string
+	fields  []auditField
+}
+
 // submittedOf returns the forms that were submitted in an instance by task, the start form
 // by nothing.
-func (a *API) submittedOf(v *visit, instance string) (map[string]*engine.Submitted, error) {
-	forms, _, err := a.cfg.Engine.SubmittedForms(v.Context(), v.actor, "", instance, engine.Page{Limit: engine.MaxPage})
-	byTask := map[string]*engine.Submitted{}
-	for i := range slices.Backward(forms) { // what was submitted last counts
-		byTask[forms[i].TaskID] = &forms[i]
+func (a *API) submittedOf(v *visit, instance string) (map[string]*submission, error) {
+	all, _, err := a.cfg.Engine.SubmittedForms(v.Context(), v.actor, "", instance, engine.Page{Limit: engine.MaxPage})
+	if err != nil {
+		return nil, err
+	}
+	told, err := a.audited(v, all)
+	byTask := map[string]*submission{}
+	for i := range slices.Backward(told) { // what was submitted last counts
+		byTask[all[i].TaskID] = &told[i]
 	}
 	return byTask, err
 }
 
+// audited tells of submitted forms what was filled in, under the fields' names.
+func (a *API) audited(v *visit, all []engine.Submitted) ([]submission, error) {
+	forms, err := a.cfg.Engine.FormsOf(v.Context(), all)
+	if err != nil {
+		return nil, err
+	}
+	told := make([]submission, len(all))
+	for i, s := range all {
+		told[i] = submission{at: s.At, outcome: orNil(s.Outcome), fields: []auditField{}}
+		for _, id := range keys(s.Values) {
+			name := id
+			if f := forms[s.FormID]; f != nil && f.Form != nil {
+				if field := f.Form.Field(id); field != nil {
+					name = cmp.Or(field.Name, id)
+				}
+			}
+			told[i].fields = append(told[i].fields, auditField{ID: id, Name: name, Value: auditValue(s.Values[id])})
+		}
+	}
+	return told, nil
+}
+
 // entriesOf is a visit of an activity in the audit: that of a task is its creation and its
 // end.
-func entriesOf(x *engine.Activity, assignee *string, forms map[string]*engine.Submitted) []auditEntry {
+func entriesOf(x *engine.Activity, assignee *string, forms map[string]*submission) []auditEntry {
 	e := auditEntry{Type: "activityExecuted", Timestamp: auditTime(x.StartedAt), ActivityID: &x.ActivityID, ActivityName: orNil(x.Name), ActivityType: &x.Type, StartTime: auditTime(x.StartedAt),
 		EndTime: auditTime(x.EndedAt), Duration: lasted(x.StartedAt, x.EndedAt), FormData: []auditField{}}
 	if x.TaskID == "" {
@@ -136,11 +170,8 @@ func entriesOf(x *engine.Activity, assignee *string, forms map[string]*engine.Su
 }
 
 // filled is an entry with what was submitted.
-func (e *auditEntry) filled(form *engine.Submitted) auditEntry {
+func (e *auditEntry) filled(form *submission) auditEntry {
 	to := *e
-	to.Outcome, to.FormData = orNil(form.Outcome), []auditField{}
-	for _, id := range keys(form.Values) {
-		to.FormData = append(to.FormData, auditField{ID: id, Name: id, Value: auditValue(form.Values[id])})
-	}
+	to.Outcome, to.FormData = form.outcome, form.fields
 	return to
 }

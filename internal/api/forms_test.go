@@ -262,6 +262,11 @@ func TestCompletedForm(t *testing.T) {
 	if v := b.Call(t, b.user, "GET", "task-forms/"+task+"/variables", nil); v.Status != 200 || !strings.Contains(v.Body, `{"id":"amount","type":"long","value":500}`) {
 		t.Errorf("%d %s", v.Status, v.Body)
 	}
+	for _, path := range []string{"tasks/" + task + "/audit", "process-instances/" + instance + "/audit-log"} {
+		if v := b.Call(t, b.user, "GET", path, nil); v.Status != 200 || !strings.Contains(v.Body, `{"fieldId":"amount","fieldName":"Amount","value":"500"}`) || !strings.Contains(v.Body, `"selectedOutcome":"Reject"`) {
+			t.Errorf("%s: %d %s", path, v.Status, v.Body)
+		}
+	}
 	number := fmt.Sprint(a.JSON["id"])
 	s := b.Call(t, b.user, "GET", "task-submitted-form/"+task, nil)
 	expect(t, "of the task", s, 200, map[string]any{"name": "Loan", "formId": number, "taskId": task, "processId": instance})

@@ -208,20 +208,11 @@ func (a *API) auditForm(v *visit, told *taskAudit) error {
 	if err != nil || len(forms) == 0 {
 		return err
 	}
-	data, err := a.cfg.Engine.TaskForm(v.Context(), v.actor, told.TaskID)
+	filled, err := a.audited(v, forms)
 	if err != nil {
 		return err
 	}
-	told.Outcome = orNil(forms[0].Outcome)
-	names := map[string]string{}
-	if data.Form != nil {
-		for _, f := range data.Form.Fields {
-			names[f.ID] = f.Name
-		}
-	}
-	for _, id := range keys(forms[0].Values) {
-		told.FormData = append(told.FormData, auditField{ID: id, Name: cmp.Or(names[id], id), Value: auditValue(forms[0].Values[id])})
-	}
+	told.Outcome, told.FormData = filled[0].outcome, filled[0].fields
 	return nil
 }
 
