@@ -16,6 +16,12 @@ import (
 // badIDs are what stands in a path where an id does; as bytes, which are escaped.
 var badIDs = []string{"none", "-1", "0", "1.5", "1e3", "0x10", "9223372036854775807", "9223372036854775808", "99999999999999999999999", "null", "\x00", "\xff", "../admin", "a'b\"c", "%", "\U0001F600", strings.Repeat("x", 2000)}
 
+// badQueries are parameters that mean something somewhere, with values that mean nothing.
+var badQueries = []string{
+	"?filter=%FF&email=%FF&externalId=%FF&text=%FF&deploymentId=%FF&processDefinitionId=%FF&key=%FF&nameLike=%FF&tenantId=%FF",
+	"?filter=%00&externalId=%00&deploymentId=%00&name=%00&sort=%00", "?start=x&size=-1&page=9223372036854775808", "?appId=1.5&appDefinitionId=%FF&groupId=none&latest=maybe", "?%zz=1;a",
+}
+
 // badBodies are what stands where a JSON object does.
 var badBodies = []string{
 	"", "{", "null", "true", "7", `"text"`, "[]", "[null]", `[{"name":null}]`, "{}", `{"unknown":{"a":[1]}}`, "\xff\xfe", "{\"name\":\"\xff\"}",
@@ -60,6 +66,9 @@ func TestBadInputOfEveryOperation(t *testing.T) {
 				if strings.Contains(o.Path, "{") {
 					w.bad(t, o, fills.ReplaceAllLiteralString(o.Path, url.PathEscape(id)), "{}")
 				}
+			}
+			for _, query := range badQueries {
+				w.bad(t, o, fills.ReplaceAllLiteralString(o.Path, "1")+query, "{}")
 			}
 			if o.Method != http.MethodPost && o.Method != http.MethodPut {
 				return

@@ -67,8 +67,11 @@ func classifySQLite(code int, err error) error {
 // standby, 28 we are not let in, 3D the database is gone, 40 rollback, 53
 // resources, 55 lock, 57 operator, 58 system, XX broken.
 func classifyPostgres(state string, err error) error {
-	if state == "23505" {
+	switch state {
+	case "23505":
 		return conflict(err)
+	case "22021": // bytes that are no UTF-8, or NUL: SQLite takes them, and finds nothing by them
+		return fault.Wrap(fault.Invalid, err, "The request has characters that no text can have.")
 	}
 	if len(state) == 5 && strings.Contains("08 25 28 3D 40 53 55 57 58 XX", state[:2]) {
 		return unavailable(err)

@@ -145,3 +145,14 @@ func awaitLock(t *testing.T, db *store.DB) {
 		}
 	}
 }
+
+// Text that is none is nothing that a database could have failed by.
+func TestBrokenText(t *testing.T) {
+	t.Parallel()
+	db := storetest.Open(t)
+	n := 0
+	err := db.QueryRow(t.Context(), []any{&n}, `SELECT 1 FROM users WHERE email = $1`, "a\xff")
+	if !errors.Is(err, store.ErrNoRow) && !fault.Is(err, fault.Invalid) {
+		t.Error(err)
+	}
+}
