@@ -130,11 +130,7 @@ func (s *Server) person(ctx context.Context, id string) (delegate.User, bool, er
 }
 
 func personOf(u *identity.User) delegate.User {
-	p := delegate.User{ID: strconv.FormatInt(u.ID, 10), FirstName: u.FirstName, LastName: u.LastName, Email: u.Email, Tenant: identity.TenantName(u.TenantID)}
-	if u.PrimaryGroupID != 0 {
-		p.GroupID = strconv.FormatInt(u.PrimaryGroupID, 10)
-	}
-	return p
+	return delegate.User{ID: idText(u.ID), FirstName: u.FirstName, LastName: u.LastName, Email: u.Email, Tenant: identity.TenantName(u.TenantID), GroupID: idText(u.PrimaryGroupID)}
 }
 
 // userByEmail and groupByName find the people whom a model of another server means.

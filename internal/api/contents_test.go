@@ -8,7 +8,6 @@ import (
 	"image/png"
 	"io"
 	"mime/multipart"
-	"net/http"
 	"net/textproto"
 	"net/url"
 	"strings"
@@ -43,13 +42,7 @@ func (w world) sends(t *testing.T, token, operation string, parts ...part) sluic
 		_, _ = io.WriteString(f, p.bytes)
 	}
 	_ = form.Close()
-	r, err := http.NewRequestWithContext(t.Context(), "POST", w.URL+"/activiti-app/api/enterprise/"+operation, &body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	r.Header.Set("Authorization", "Bearer "+token)
-	r.Header.Set("Content-Type", form.FormDataContentType())
-	return w.Do(t, r)
+	return w.sendForm(t, token, operation, form.FormDataContentType(), &body)
 }
 
 // raw reads bytes of a content.

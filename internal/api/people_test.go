@@ -7,6 +7,7 @@ import (
 	"image/color"
 	"image/gif"
 	"image/png"
+	"io"
 	"mime/multipart"
 	"net/http"
 	"net/url"
@@ -53,12 +54,18 @@ func (w world) upload(t *testing.T, token, operation, part, name string, content
 	}
 	file.Write(content)
 	form.Close()
-	r, err := http.NewRequestWithContext(t.Context(), "POST", w.URL+"/activiti-app/api/enterprise/"+operation, &body)
+	return w.sendForm(t, token, operation, form.FormDataContentType(), &body)
+}
+
+// sendForm posts a multipart body to an operation.
+func (w world) sendForm(t *testing.T, token, operation, mediaType string, body io.Reader) sluicetest.Answer {
+	t.Helper()
+	r, err := http.NewRequestWithContext(t.Context(), "POST", w.URL+"/activiti-app/api/enterprise/"+operation, body)
 	if err != nil {
 		t.Fatal(err)
 	}
 	r.Header.Set("Authorization", "Bearer "+token)
-	r.Header.Set("Content-Type", form.FormDataContentType())
+	r.Header.Set("Content-Type", mediaType)
 	return w.Do(t, r)
 }
 

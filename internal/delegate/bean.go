@@ -71,12 +71,10 @@ func follow(v any, path string) any {
 
 // userInfo is APS's userInfoBean.
 type userInfo struct {
+	methodsOnly
 	users     Users
 	directory Directory
 }
-
-// Property implements juel.Object.
-func (userInfo) Property(string) (any, bool, error) { return nil, false, nil }
 
 // Call implements juel.Object: without an execution there is nobody who asks.
 func (userInfo) Call(string, []any) (any, error) {
@@ -85,18 +83,16 @@ func (userInfo) Call(string, []any) (any, error) {
 
 // Bind implements engine.Binder.
 func (b userInfo) Bind(x *engine.Execution) juel.Object {
-	return bound{func(method string, args []any) (any, error) {
+	return bound{call: func(method string, args []any) (any, error) {
 		return b.ask(asking{people: people{users: b.users, directory: b.directory}, x: x, tenant: x.Instance().TenantID}, method, args)
 	}}
 }
 
 // bound is a bean at the place where it is asked.
 type bound struct {
+	methodsOnly
 	call func(method string, args []any) (any, error)
 }
-
-// Property implements juel.Object.
-func (bound) Property(string) (any, bool, error) { return nil, false, nil }
 
 // Call implements juel.Object.
 func (b bound) Call(method string, args []any) (any, error) { return b.call(method, args) }
@@ -163,10 +159,10 @@ func (find Users) asMap(ctx context.Context, tenant, id string) (any, error) {
 
 // userEmail is APS's emailBean: getEmailByUserId(id, execution) and
 // getProcessInitiator(execution).
-type userEmail struct{ users Users }
-
-// Property implements juel.Object.
-func (userEmail) Property(string) (any, bool, error) { return nil, false, nil }
+type userEmail struct {
+	methodsOnly
+	users Users
+}
 
 // Call implements juel.Object.
 func (userEmail) Call(string, []any) (any, error) {
@@ -175,7 +171,7 @@ func (userEmail) Call(string, []any) (any, error) {
 
 // Bind implements engine.Binder.
 func (b userEmail) Bind(x *engine.Execution) juel.Object {
-	return bound{func(method string, args []any) (any, error) {
+	return bound{call: func(method string, args []any) (any, error) {
 		id := ""
 		switch {
 		case method == "getProcessInitiator" && len(args) == 1:

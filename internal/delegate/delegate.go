@@ -66,10 +66,10 @@ func Defaults(cfg Config) (map[string]engine.Delegate, map[string]juel.Object, e
 	}
 	beans := map[string]juel.Object{
 		"activiti_flowConditionsBean": flowConditions{},
-		"userInfoBean":                userInfo{cfg.Users, cfg.Directory},
-		"emailBean":                   userEmail{cfg.Users},
-		"userService":                 people{cfg.Users, cfg.Directory, "userService"},
-		"groupServiceImpl":            people{cfg.Users, cfg.Directory, "groupServiceImpl"},
+		"userInfoBean":                userInfo{users: cfg.Users, directory: cfg.Directory},
+		"emailBean":                   userEmail{users: cfg.Users},
+		"userService":                 people{users: cfg.Users, directory: cfg.Directory, service: "userService"},
+		"groupServiceImpl":            people{users: cfg.Users, directory: cfg.Directory, service: "groupServiceImpl"},
 	}
 	return delegates, beans, nil
 }

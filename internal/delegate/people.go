@@ -32,13 +32,11 @@ const managersOf = "managers-of-"
 // people answer APS's Java services userService and groupServiceImpl, of the tenant of
 // the process that asks.
 type people struct {
+	methodsOnly
 	users     Users
 	directory Directory
 	service   string
 }
-
-// Property implements juel.Object.
-func (people) Property(string) (any, bool, error) { return nil, false, nil }
 
 // Call implements juel.Object.
 func (p people) Call(string, []any) (any, error) {
@@ -49,9 +47,9 @@ func (p people) Call(string, []any) (any, error) {
 func (p people) Bind(x *engine.Execution) juel.Object {
 	a := asking{people: p, x: x, tenant: x.Instance().TenantID}
 	if p.service == "userService" {
-		return bound{a.userService}
+		return bound{call: a.userService}
 	}
-	return bound{a.groupService}
+	return bound{call: a.groupService}
 }
 
 // asking are people as one process sees them.

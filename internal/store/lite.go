@@ -30,12 +30,16 @@ func openLite(dsn string) (*liteConn, error) {
 	return &liteConn{conn: conn, statements: map[string]driver.Stmt{}}, nil
 }
 
-func (r *liteConn) close() error {
+func (r *liteConn) close() error { return errors.Join(r.forget(), r.conn.Close()) }
+
+// forget closes the statements.
+func (r *liteConn) forget() error {
 	var errs []error
 	for _, s := range r.statements {
 		errs = append(errs, s.Close())
 	}
-	return errors.Join(append(errs, r.conn.Close())...)
+	clear(r.statements)
+	return errors.Join(errs...)
 }
 
 // maxStatements bounds how many statements a connection keeps: lists with many filters have
@@ -47,12 +51,7 @@ func (r *liteConn) trim() error {
 	if len(r.statements) <= maxStatements {
 		return nil
 	}
-	var errs []error
-	for _, s := range r.statements {
-		errs = append(errs, s.Close())
-	}
-	clear(r.statements)
-	return errors.Join(errs...)
+	return r.forget()
 }
 
 // prepared returns a statement and its arguments as the driver takes them.

@@ -11,7 +11,7 @@ import (
 	"github.com/jackc/pgx/v5/pgtype"
 )
 
-// divisionByZero is what a statement that endsOne guards fails with.
+// divisionByZero is what a statement that end guards fails with.
 const divisionByZero = "22012"
 
 // pgTx is a transaction on a connection of PostgreSQL. BEGIN travels with the first
